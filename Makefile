@@ -1,0 +1,58 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both make .venv when it is missing or no longer
+# matches the files named in RECIPE, and leave it alone when it is current.
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+RECIPE := pyproject.toml constraints.txt Makefile
+# One thread a process: two tests at a time beat two threads a test.
+THREADS := OMP_NUM_THREADS=1
+
+.PHONY: help setup demo test lint types unit bench-street clean
+
+help:
+	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
+	@echo "make test          lint, types, architecture and all tests"
+	@echo "make lint | types | unit    one part of it"
+	@echo "make bench-street  the figures of benchmarks/README.md"
+	@echo "make clean         remove caches and the demo's output; .venv stays"
+
+demo: setup
+	$(BIN)/scene3d demo --out out/demo --overwrite $(if $(IMAGE),--image "$(IMAGE)")
+
+test: lint types unit
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+
+bench-street: setup
+	$(BIN)/python benchmarks/street.py
+
+clean:
+	rm -rf out/demo build dist .ruff_cache .mypy_cache .pytest_cache .hypothesis *.egg-info
+	find scene3d tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp holds what .venv was made from, so neither a touched file nor a moved clone fools it.
+setup:
+	@wanted="$$($(PYTHON) -V) $$(cksum $(RECIPE)) $(CURDIR)"; \
+	if [ "$$(cat $(VENV)/made-from 2>/dev/null)" != "$$wanted" ]; then \
+	  $(MAKE) --no-print-directory install && printf '%s\n' "$$wanted" > $(VENV)/made-from; \
+	fi
+
+# The pins of constraints.txt need Python 3.11; an older one gets the newest versions that it can run.
+.PHONY: install
+install:
+	@PYTHON="$(PYTHON)" sh .ci/libraries
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@pins="$$($(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')"; \
+	echo "installing scene3d and its libraries into $(VENV): some minutes and 8 GB"; \
+	$(BIN)/python -m pip install --quiet $$pins -e ".[all,dev]"

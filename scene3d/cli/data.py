@@ -1,0 +1,82 @@
+"""`scene3d data`: make the procedural street as a KITTI tree, and check a data set before training on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scene3d.cli.failures import DATA
+from scene3d.errors import UsageError
+
+
+def make_street(
+    root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ROOT")],
+    *,
+    streets: int = 4,
+    seed: int = 0,
+    frames: int | None = None,
+    size: tuple[int, int] = (376, 1408),
+    fisheye: int = 1400,
+    layout: Literal["kitti-360", "kitti-raw"] = "kitti-360",
+    workers: int = 0,
+    overwrite: bool = False,
+) -> int:
+    """Render seeded streets with exact ground truth into a KITTI-360 + SSCBench tree, or a KITTI raw tree.
+
+    Examples:
+      scene3d data make-street data/street --streets 60 --size 192 640 --fisheye 350
+      scene3d data make-street data/raw --layout kitti-raw --streets 4 --seed 100
+
+    Args:
+        root: folder of the tree; published code that reads KITTI-360 reads it unchanged.
+        streets: number of drives.
+        seed: of the first street; the others count up from it.
+        frames: length of a drive in frames, a metre apart; the street's own default if not given.
+        size: height and width of the rectified images, pixels.
+        fisheye: edge of the square fisheye images, pixels; 0 makes none.
+        layout: which data set's tree to write.
+        workers: processes; 0 takes one a core.
+        overwrite: replace drives that exist.
+    """
+    from tqdm import tqdm
+
+    from scene3d.data.street.layout import StreetConfig
+    from scene3d.data.street.write import write_streets
+
+    if streets < 1:
+        raise UsageError(f"--streets: expected 1 or more, got {streets}")
+    with tqdm(total=streets, unit="street", disable=None) as bar:
+        names = write_streets(
+            root,
+            range(seed, seed + streets),
+            config=StreetConfig() if frames is None else StreetConfig(frames=frames),
+            size=size,
+            fisheye=fisheye or None,
+            layout=layout,
+            workers=workers or None,
+            overwrite=overwrite,
+            progress=lambda *_: bar.update(),
+        )
+    print(f"{root}: {', '.join(names)}")
+    print(f"next: scene3d data check {root}")
+    return 0
+
+
+def check(path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PATH")]) -> int:
+    """Find what would spoil a training: a line a problem, exit code 3 if there is any.
+
+    Examples:
+      scene3d data check data/street
+
+    Args:
+        path: root of a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images.
+    """
+    from scene3d.data.check import check_data
+
+    problems = check_data(path)
+    for problem in problems:
+        print(problem)
+    print(f"{path}: {len(problems) or 'no'} problem{'s' if len(problems) != 1 else ''}")
+    return DATA if problems else 0

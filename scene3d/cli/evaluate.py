@@ -1,0 +1,43 @@
+"""`scene3d evaluate`: a run against the ground truth of a split, beside the baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scene3d.cli.outputs import refuse_existing
+
+
+def evaluate(
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
+    *,
+    split: Literal["train", "val", "test"] = "val",
+    out: Path | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> int:
+    """Score a run on a split and print the table, baselines and protocol included.
+
+    Examples:
+      scene3d evaluate runs/street
+      scene3d evaluate runs/street --split test --out runs/street/test.json
+
+    Args:
+        run: run folder or weights file.
+        split: which part of the recipe's data.
+        out: JSON file of the figures; RUN/evaluation_SPLIT.json by default.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        overwrite: replace the JSON file if it exists.
+    """
+    from scene3d import recipe
+
+    if out is None:
+        out = (run if run.is_dir() else run.parent) / f"evaluation_{split}.json"
+    refuse_existing(out, overwrite=overwrite)
+    report = recipe.evaluate(run, split=split, device=device)
+    report.save(out)
+    print(report.as_markdown())
+    print(f"wrote {out}")
+    return 0

@@ -1,0 +1,159 @@
+"""The shots of one sample -> Frames: reads the files, and says every transform relative to the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scene3d.data.kitti_files import read_scan
+from scene3d.data.snippet_config import SnippetConfig
+from scene3d.data.sscbench import read_voxels
+from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_world
+from scene3d.geometry.depth import points_to_depth
+from scene3d.geometry.se3 import invert, transform
+from scene3d.structures.frames import Frames
+from scene3d.structures.labels import IGNORE, SSCBENCH_TO_SSC, remap
+from scene3d.structures.scene import Scan, Scene, Shot, VoxelFile
+
+
+@dataclass(frozen=True)
+class Index:
+    """A scene's files by frame number.
+
+    Attributes:
+        shots: by sensor and frame.
+        example: one shot of each sensor, for the camera of a view that is absent.
+    """
+
+    scene: Scene
+    shots: Mapping[tuple[str, int], Shot]
+    scans: Mapping[int, Scan]
+    voxels: Mapping[int, VoxelFile]
+    example: Mapping[str, Shot]
+
+
+def index_scene(scene: Scene) -> Index:
+    """The same scene with its files found by number."""
+    return Index(
+        scene=scene,
+        shots={(shot.sensor, shot.frame): shot for shot in scene.shots},
+        scans={scan.frame: scan for scan in scene.scans},
+        voxels={grid.frame: grid for grid in scene.voxels},
+        example={shot.sensor: shot for shot in reversed(scene.shots)},
+    )
+
+
+def sample_name(scene: Scene, shot: Shot) -> str:
+    """What messages call a sample: drive, frame and sensor of its reference."""
+    return f"{scene.name} {shot.frame:010d} {shot.sensor}"
+
+
+def assemble(
+    index: Index,
+    reference: Shot,
+    support: Sequence[tuple[str, Shot | None]],
+    config: SnippetConfig,
+    reader: ViewReader,
+) -> Frames:
+    """Read one sample.
+
+    Args:
+        index: the scene that the shots are of.
+        reference: view 0.
+        support: sensor and shot of the other views; a view without a shot is absent: its pixels are 0,
+            its transform the identity, its K that of its sensor.
+        config: what to read.
+        reader: reads at the size of the config.
+
+    Raises:
+        DataError: a file is not what it should be; the message names it.
+    """
+    shots = [reference, *(shot for _, shot in support)]
+    sensors = [reference.sensor, *(sensor for sensor, _ in support)]
+    K = torch.stack([_K(index.example.get(s, reference), config) for s in sensors])
+    views = [_pixels(shot, reader) for shot in shots]
+    grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
+    points = _points(reference, index) if config.wants("points") else None
+    grid_to_cam = None if grid is None else _relative(grid.grid_to_world, view_to_world(reference))
+    return Frames(
+        image=torch.stack([view.image for view in views])[None].float() / 255,
+        K=K[None],
+        present=torch.tensor([[shot is not None for shot in shots]]),
+        valid=torch.stack([view.valid for view in views])[None],
+        names=(sample_name(index.scene, reference),),
+        cam_to_world=_transforms(shots),
+        depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
+        labels=_labels(shots, index, reader) if config.wants("labels") else None,
+        voxels=None if grid is None else remap(read_voxels(grid), SSCBENCH_TO_SSC)[None],
+        grid_to_cam=None if grid_to_cam is None else grid_to_cam[None].float(),
+        points=None if points is None else points[None],
+    )
+
+
+def _K(shot: Shot, config: SnippetConfig) -> Float[Tensor, "3 3"]:
+    return view_camera(shot, config.height, config.width).K.float()
+
+
+def _pixels(shot: Shot | None, reader: ViewReader) -> Pixels:
+    if shot is not None:
+        return reader.pixels(shot)
+    size = (reader.height, reader.width)
+    return Pixels(torch.zeros(3, *size, dtype=torch.uint8), torch.zeros(size, dtype=torch.bool))
+
+
+def _relative(
+    thing_to_world: Float[Tensor, "4 4"] | None, cam_to_world: Float[Tensor, "4 4"] | None
+) -> Float[Tensor, "4 4"] | None:
+    """``thing_to_cam`` in float64; None where either is unknown."""
+    if thing_to_world is None or cam_to_world is None:
+        return None
+    return invert(cam_to_world.double()) @ thing_to_world.double()
+
+
+def _transforms(shots: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"] | None:
+    """``cam_to_world`` with the reference camera as the world; None if a view that is there has none."""
+    identity = torch.eye(4, dtype=torch.float64)
+    matrices = [identity]
+    for shot in shots[1:]:
+        known = identity if shot is None else _relative(view_to_world(shot), view_to_world(shots[0]))
+        if known is None:
+            return None
+        matrices.append(known)
+    return None if view_to_world(shots[0]) is None else torch.stack(matrices)[None].float()
+
+
+def _points(shot: Shot, index: Index) -> Float[Tensor, "N 3"] | None:
+    """The scan of a shot's own frame in the coordinates of its view."""
+    scan = index.scans.get(shot.frame)
+    scan_to_cam = None if scan is None else _relative(scan.scan_to_world, view_to_world(shot))
+    if scan is None or scan_to_cam is None:
+        return None
+    return transform(scan_to_cam.float(), read_scan(scan.path)[:, :3])
+
+
+def _depths(
+    shots: Sequence[Shot | None],
+    K: Float[Tensor, "V 3 3"],
+    index: Index,
+    config: SnippetConfig,
+    reader: ViewReader,
+) -> Float[Tensor, "1 V H W"]:
+    size = (config.height, config.width)
+    depths = []
+    for shot, camera in zip(shots, K, strict=True):
+        if shot is not None and config.depth != "scan":
+            depths.append(reader.depth(shot))
+            continue
+        points = None if shot is None else _points(shot, index)
+        depths.append(torch.zeros(size) if points is None else points_to_depth(points, camera, *size))
+    return torch.stack(depths)[None]
+
+
+def _labels(shots: Sequence[Shot | None], index: Index, reader: ViewReader) -> Tensor:
+    absent = torch.full((reader.height, reader.width), IGNORE)
+    ids = index.scene.label_ids
+    return torch.stack([absent if shot is None else reader.labels(shot, ids) for shot in shots])[None]

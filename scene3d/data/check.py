@@ -1,0 +1,196 @@
+"""Find what would spoil a training before it starts: every file of a data set is opened once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image, read_labels
+from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
+from scene3d.data.kitti_360 import read_kitti_360
+from scene3d.data.kitti_files import read_scan
+from scene3d.data.posed_images import FILE, read_posed_images
+from scene3d.data.sscbench import read_voxels
+from scene3d.data.views import check_size
+from scene3d.errors import Scene3dError, wrong_file
+from scene3d.geometry.camera import Camera
+from scene3d.structures.scene import Scene
+
+LAYOUTS = "a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, said in one line.
+
+    Attributes:
+        file: the file, or the folder that lacks one.
+        what: what was expected there, and what came.
+    """
+
+    file: Path
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
+
+
+@dataclass(frozen=True)
+class _Drive:
+    """A drive that may not be readable: its folders, and the reader that is to be tried on it."""
+
+    folders: tuple[Path, ...]
+    read: Callable[[], list[Scene]]
+
+
+def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]:
+    """Everything that is wrong with a data set: gaps, calibration, transforms, images, sizes, scans, voxels.
+
+    Args:
+        root: of a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images.
+        workers: threads that read; None is one a core.
+
+    Raises:
+        DataError: the folder is none of these.
+    """
+    problems: list[Problem] = []
+    jobs: list[Callable[[], None]] = []
+    for drive in _drives(Path(root)):
+        try:
+            scenes = drive.read()
+        except Scene3dError as error:
+            problems.append(_problem(error, drive.folders[0]))
+            jobs += _open_all(drive.folders)
+            continue
+        for scene in scenes:
+            problems += [*_gaps(scene), *_lone_transforms(scene), *_odd_cameras(scene)]
+            jobs += _open_scene(scene)
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        problems += [problem for problem in pool.map(_try, jobs) if problem is not None]
+    return sorted(set(problems), key=lambda problem: (str(problem.file), problem.what))
+
+
+def _drives(root: Path) -> list[_Drive]:
+    """The drives of whichever layout this is."""
+    if (root / "data_2d_raw").is_dir() or (root / "calibration").is_dir():
+        names = sorted(folder.name for folder in (root / "data_2d_raw").glob("*") if folder.is_dir())
+        if not names:
+            raise wrong_file(root / "data_2d_raw", expected="sequences", got="none")
+        return [_kitti_360(root, name) for name in names]
+    if (root / "sequences").is_dir():
+        folders = [folder for folder in sorted((root / "sequences").glob("*")) if folder.is_dir()]
+        return [_Drive((f,), lambda name=f.name: read_kitti_odometry(root, [name])) for f in folders]
+    folders = [folder for folder in sorted(root.glob("????_??_??/*_drive_*")) if folder.is_dir()]
+    if folders:
+        return [_Drive((f,), lambda name=f.name: read_kitti_raw(root, [name])) for f in folders]
+    files = [root / FILE] if (root / FILE).exists() else sorted(root.glob(f"*/{FILE}"))
+    if files:
+        return [_Drive((f.parent,), lambda folder=f.parent: read_posed_images(folder)) for f in files]
+    raise wrong_file(root, expected=LAYOUTS, got="none of them" if root.is_dir() else "no such folder")
+
+
+def _kitti_360(root: Path, name: str) -> _Drive:
+    folders = (
+        root / "data_2d_raw" / name,
+        root / "data_2d_semantics" / "train" / name,
+        root / "data_3d_raw" / name,
+    )
+    return _Drive(folders, lambda: read_kitti_360(root, [name]))
+
+
+def _problem(error: Scene3dError, place: Path) -> Problem:
+    """An error of a reader, which starts with its file, as a problem."""
+    file, colon, what = str(error).partition(": ")
+    return Problem(Path(file), what) if colon else Problem(place, str(error))
+
+
+def _try(job: Callable[[], None]) -> Problem | None:
+    try:
+        job()
+    except Scene3dError as error:
+        return _problem(error, Path("."))
+    return None
+
+
+def _open_scene(scene: Scene) -> list[Callable[[], None]]:
+    """One job a file: it raises what is wrong with it."""
+    jobs: list[Callable[[], None]] = []
+    for shot in scene.shots:
+        jobs.append(lambda shot=shot: check_size(shot.image, read_image(shot.image), shot.camera))
+        if shot.depth is not None:
+            jobs.append(lambda shot=shot: check_size(shot.depth, read_depth(shot.depth), shot.camera))
+        if shot.labels is not None:
+            jobs.append(lambda shot=shot: check_size(shot.labels, read_labels(shot.labels), shot.camera))
+    jobs += [lambda scan=scan: _discard(read_scan(scan.path)) for scan in scene.scans]
+    jobs += [lambda grid=grid: _discard(read_voxels(grid)) for grid in scene.voxels]
+    return jobs
+
+
+def _open_all(folders: Sequence[Path]) -> list[Callable[[], None]]:
+    """The jobs of a drive that its reader refuses: its images and scans, of whatever size they are."""
+    files = [path for folder in folders for path in sorted(folder.rglob("*"))]
+    jobs: list[Callable[[], None]] = []
+    for path in files:
+        depth = any("depth" in part for part in path.parts[-5:])
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            jobs.append(
+                lambda path=path, depth=depth: _discard(read_depth(path) if depth else read_image(path))
+            )
+        elif path.suffix == ".bin" and path.parent.parent.name == "velodyne_points":
+            jobs.append(lambda path=path: _discard(read_scan(path)))
+    return jobs
+
+
+def _discard(value: object) -> None:
+    del value
+
+
+def _gaps(scene: Scene) -> Iterable[Problem]:
+    """Frames that a camera lacks between its first and its last, and those that only the other side has."""
+    frames = {s: sorted({shot.frame for shot in scene.shots if shot.sensor == s}) for s in _sensors(scene)}
+    for sensor, there in frames.items():
+        folder = next(shot.image.parent for shot in scene.shots if shot.sensor == sensor)
+        step = min((after - before for before, after in pairwise(there)), default=1)
+        for before, after in pairwise(there):
+            if after - before > step:
+                yield Problem(folder, f"no image, or no transform, for {_span(before + step, after - step)}")
+    for one, other in (("left", "right"), ("right", "left")):
+        if one in frames and other in frames:
+            folder = next(shot.image.parent for shot in scene.shots if shot.sensor == other)
+            for frame in sorted(set(frames[one]) - set(frames[other])):
+                yield Problem(folder, f"frame {frame} is missing, which the {one} camera has")
+
+
+def _span(first: int, last: int) -> str:
+    return f"frame {first}" if first == last else f"frames {first} to {last}"
+
+
+def _sensors(scene: Scene) -> list[str]:
+    return sorted({shot.sensor for shot in scene.shots})
+
+
+def _lone_transforms(scene: Scene) -> Iterable[Problem]:
+    """Shots without a transform in a drive that has some."""
+    without = [shot for shot in scene.shots if shot.cam_to_world is None]
+    if len(without) < len(scene.shots):
+        for shot in without:
+            yield Problem(
+                shot.image, f"frame {shot.frame} has no transform, which other frames of the drive have"
+            )
+
+
+def _odd_cameras(scene: Scene) -> Iterable[Problem]:
+    """Cameras that look like those of an image of another size: the axis is far from the middle."""
+    for sensor in _sensors(scene):
+        shot = next(shot for shot in scene.shots if shot.sensor == sensor)
+        camera = shot.camera
+        if not isinstance(camera, Camera):
+            continue
+        x, y = float(camera.K[0, 2]) / camera.width, float(camera.K[1, 2]) / camera.height
+        if not (0.25 < x < 0.75 and 0.25 < y < 0.75):
+            what = f"expected K of a {camera.width} x {camera.height} image, got one whose axis is at "
+            yield Problem(shot.image.parent, f"{what}({camera.K[0, 2]:.1f}, {camera.K[1, 2]:.1f})")

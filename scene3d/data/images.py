@@ -1,0 +1,266 @@
+"""Image files and pixels: decode, resize, resample a fisheye, jitter colours, write depth."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.v2 import functional as colour
+
+from scene3d.errors import DataError, wrong_file
+from scene3d.geometry.camera import to_grid
+from scene3d.geometry.fisheye import Fisheye, pinhole_lookup
+from scene3d.structures.scene import Virtual
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+DEPTH_SCALE = 256.0
+"""Steps a metre of a 16-bit depth PNG, as KITTI writes it."""
+
+
+def read_image(path: Path) -> UInt8[Tensor, "3 H W"]:
+    """An 8-bit RGB image; gray becomes three equal channels, alpha is dropped, EXIF rotation is ignored.
+
+    Raises:
+        DataError: the file is missing, empty, truncated, not an image, or holds 16 bits a channel.
+    """
+    image = _decode(path, ImageReadMode.RGB, expected="an 8-bit PNG or JPEG image")
+    if image.dtype != torch.uint8:
+        raise wrong_file(
+            path,
+            expected="8 bits a channel",
+            got="16",
+            hint="depth PNGs go under `depth`, not among the images",
+        )
+    return image
+
+
+def read_depth(path: Path) -> Float[Tensor, "H W"]:
+    """Depth along z in metres of a 16-bit gray PNG (metres x 256); 0 where nothing was measured.
+
+    Raises:
+        DataError: the file is missing, damaged, or not a 16-bit PNG of one channel.
+    """
+    values = _decode(path, ImageReadMode.UNCHANGED, expected="a 16-bit gray PNG of depth")
+    if values.dtype != torch.uint16 or values.shape[0] != 1:
+        bits = 16 if values.dtype == torch.uint16 else 8
+        raise wrong_file(
+            path, expected="a 16-bit gray PNG of depth", got=f"{values.shape[0]} channels of {bits} bits"
+        )
+    return values[0].float() / DEPTH_SCALE
+
+
+def read_labels(path: Path) -> UInt8[Tensor, "H W"]:
+    """The raw class ids of an 8-bit PNG of one channel.
+
+    Raises:
+        DataError: the file is missing, damaged, or not an 8-bit image of one channel.
+    """
+    ids = _decode(path, ImageReadMode.UNCHANGED, expected="an 8-bit gray PNG of class ids")
+    if ids.dtype != torch.uint8 or ids.shape[0] != 1:
+        raise wrong_file(
+            path, expected="an 8-bit gray PNG of class ids", got=f"{ids.shape[0]} channels, {ids.dtype}"
+        )
+    return ids[0]
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width from the header alone.
+
+    Raises:
+        DataError: the file is missing or its header is not an image's.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        size = path.stat().st_size if path.is_file() else None
+        got = "no such file" if size is None else f"{size} bytes that are not one"
+        raise wrong_file(path, expected="a PNG or JPEG image", got=got) from None
+
+
+def _decode(path: Path, mode: ImageReadMode, *, expected: str) -> Tensor:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise wrong_file(path, expected=expected, got="no such file") from None
+    except OSError as error:
+        raise wrong_file(path, expected=expected, got=error.strerror or "an error of the system") from None
+    if not data:
+        raise wrong_file(path, expected=expected, got="an empty file")
+    try:
+        image = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=mode)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise wrong_file(
+            path, expected=expected, got=f"{len(data)} bytes that do not decode: {reason}"
+        ) from None
+    return image[0] if image.ndim == 4 else image
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written to; nothing is left behind.
+    """
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def write_depth(path: Path, depth: Float[Tensor, "H W"]) -> None:
+    """Write depth along z as a 16-bit PNG of metres x 256.
+
+    What is not finite or not positive is written as 0, not measured; what lies beyond 255.99 m as 255.99 m;
+    what is nearer than half a step as one step, so that it does not turn into "not measured".
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    measured = torch.isfinite(depth) & (depth > 0)
+    steps = (torch.where(measured, depth, 0.0) * DEPTH_SCALE).round().clamp(1, 65535) * measured
+    buffer = io.BytesIO()
+    Image.fromarray(steps.cpu().numpy().astype(np.uint16)).save(buffer, "PNG")
+    write_bytes(path, buffer.getvalue())
+
+
+def write_image(path: Path, image: UInt8[Tensor, "3 H W"]) -> None:
+    """Write an 8-bit RGB image in the format of its suffix, PNG or JPEG.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
+    Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy()).save(buffer, kind)
+    write_bytes(path, buffer.getvalue())
+
+
+def resize(image: UInt8[Tensor, "*batch C H W"], height: int, width: int) -> UInt8[Tensor, "*batch C h w"]:
+    """Bilinear with antialiasing; the image keeps spanning [0, W] x [0, H], so its K is scaled."""
+    if image.shape[-2:] == (height, width):
+        return image
+    return colour.resize(image, [height, width], antialias=True)
+
+
+def resize_labels(ids: Int[Tensor, "H W"], height: int, width: int) -> Int[Tensor, "h w"]:
+    """The label at the centre of each new pixel; labels are never mixed."""
+    rows = ((torch.arange(height) + 0.5) * ids.shape[0] / height).long()
+    columns = ((torch.arange(width) + 0.5) * ids.shape[1] / width).long()
+    return ids[rows[:, None], columns]
+
+
+def resize_depth(depth: Float[Tensor, "H W"], height: int, width: int) -> Float[Tensor, "h w"]:
+    """The measurement nearest to the centre of each new pixel, 0 where none falls into it.
+
+    Depths are never averaged, which would invent surfaces between near and far, and sparse depth keeps
+    every pixel that holds a measurement. When enlarging, each pixel takes the one its centre lies in.
+    """
+    old_height, old_width = depth.shape
+    if height > old_height or width > old_width:
+        return resize_labels(depth.view(torch.int32), height, width).view(torch.float32)
+    row, column = (depth > 0).nonzero(as_tuple=True)
+    y, x = (row + 0.5) * height / old_height, (column + 0.5) * width / old_width
+    target = y.long() * width + x.long()
+    off_centre = (y - y.floor() - 0.5) ** 2 + (x - x.floor() - 0.5) ** 2
+    nearest = torch.full((height * width,), torch.inf).scatter_reduce(0, target, off_centre, "amin")
+    chosen = off_centre == nearest[target]
+    resized = torch.full((height * width,), torch.inf)
+    resized = resized.scatter_reduce(0, target[chosen], depth[row, column][chosen], "amin")
+    return torch.where(resized.isinf(), 0.0, resized).reshape(height, width)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Where each pixel of a virtual pinhole view comes from, at twice its size in each direction.
+
+    Attributes:
+        grid: as `torch.nn.functional.grid_sample` wants it, two by two samples a pixel.
+        covered: pixels all of whose samples lie in the fisheye image.
+    """
+
+    grid: Float[Tensor, "H2 W2 2"]
+    covered: Bool[Tensor, "H W"]
+
+
+def fisheye_lookup(fisheye: Fisheye, virtual: Virtual, height: int, width: int) -> Lookup:
+    """Prepare the resampling of a fisheye image to a pinhole view of ``height`` x ``width``.
+
+    Four samples a pixel are averaged, since a wide view shrunk to network size would alias.
+    """
+    camera = virtual.camera.resize(2 * height, 2 * width)
+    source, seen = pinhole_lookup(fisheye, camera, virtual.rotation.to(camera.K.dtype))
+    grid = to_grid(source, fisheye.height, fisheye.width).float()
+    covered = seen.reshape(height, 2, width, 2).all(dim=3).all(dim=1)
+    # Far outside of [-1, 1] is outside; this keeps the unseen directions from being infinite.
+    return Lookup(torch.where(seen[..., None], grid, 2.0), covered)
+
+
+def resample(image: UInt8[Tensor, "3 h w"], lookup: Lookup) -> UInt8[Tensor, "3 H W"]:
+    """The virtual pinhole view of a fisheye image; black where the fisheye does not look."""
+    sampled = F.grid_sample(image[None].float(), lookup.grid[None], mode="bilinear", align_corners=False)
+    view = F.avg_pool2d(sampled, 2)[0] * lookup.covered
+    return view.round().clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """One draw of a change of colours, shared by all views of a snippet.
+
+    Attributes:
+        brightness, contrast, saturation: factors; 1 changes nothing.
+        hue: turn of the colour circle, in turns of [-0.5, 0.5]; 0 changes nothing.
+        order: in which the four are applied.
+    """
+
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    order: tuple[int, ...] = (0, 1, 2, 3)
+
+
+def draw_jitter(random: np.random.Generator) -> Jitter:
+    """Factors within 20 % and a hue within a tenth of a turn, in any order.
+
+    Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, section 4.
+    """
+    brightness, contrast, saturation = random.uniform(0.8, 1.2, size=3)
+    order = tuple(int(i) for i in random.permutation(4))
+    return Jitter(
+        float(brightness), float(contrast), float(saturation), float(random.uniform(-0.1, 0.1)), order
+    )
+
+
+def jitter(image: Float[Tensor, "*batch 3 H W"], draw: Jitter) -> Float[Tensor, "*batch 3 H W"]:
+    """Images in [0, 1] with their colours changed; they stay in [0, 1]."""
+    steps = (
+        lambda x: colour.adjust_brightness(x, draw.brightness),
+        lambda x: colour.adjust_contrast(x, draw.contrast),
+        lambda x: colour.adjust_saturation(x, draw.saturation),
+        lambda x: colour.adjust_hue(x, draw.hue),
+    )
+    for i in draw.order:
+        image = steps[i](image)
+    return image

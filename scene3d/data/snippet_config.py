@@ -1,0 +1,87 @@
+"""What a training sample holds: its views, its ground truth, and how it is varied."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from scene3d.config import Config
+
+
+class ViewSpec(Config):
+    """One view of a sample: which camera, how many frames after the reference.
+
+    Attributes:
+        sensor: name of the camera in the rig.
+        offset: frames after the reference, or a range (first, last) from which one number is drawn a
+            sample; views with the same range share the draw. At evaluation the first number that fits.
+        plus: frames after that offset.
+    """
+
+    sensor: str
+    offset: int | tuple[int, int] = 0
+    plus: int = 0
+
+
+class SnippetConfig(Config):
+    """What a sample holds, and how it is varied in training.
+
+    Attributes:
+        views: the reference, at offset 0, then the views that support it.
+        height, width: of every view, pixels.
+        require: "all" leaves out frames that lack any view; "reference" marks such views as not present.
+        need: what a frame must have besides; it is read then, too.
+        depth: from the shots' files, or from the scan of the same frame projected into each view.
+        labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
+        frames: first and last frame number to use as reference; None is all.
+        every: use as reference only frames whose number is a multiple of this.
+        flip: probability of mirroring a sample; training only.
+        jitter: probability of changing its colours; training only.
+        random_side: whether left and right cameras are swapped half of the time; training only.
+        cache: "memory" keeps the resized images of every view, 3 bytes a pixel.
+    """
+
+    views: tuple[ViewSpec, ...] = Field((ViewSpec(sensor="left"),), min_length=1)
+    height: int = Field(192, gt=0)
+    width: int = Field(640, gt=0)
+    require: Literal["reference", "all"] = "all"
+    need: tuple[Literal["depth", "labels", "voxels", "points"], ...] = ()
+    depth: Literal["file", "scan"] | None = None
+    labels: bool = False
+    voxels: bool = False
+    points: bool = False
+    frames: tuple[int, int] | None = None
+    every: int = Field(1, gt=0)
+    flip: float = Field(0.0, ge=0, le=1)
+    jitter: float = Field(0.0, ge=0, le=1)
+    random_side: bool = False
+    cache: Literal["memory", "none"] = "none"
+
+    def wants(self, what: Literal["depth", "labels", "voxels", "points"]) -> bool:
+        """Whether a sample is to carry this, because it is asked for or needed."""
+        return bool(getattr(self, what)) or what in self.need
+
+    @field_validator("views")
+    @classmethod
+    def _reference_comes_first(cls, views: tuple[ViewSpec, ...]) -> tuple[ViewSpec, ...]:
+        if views[0].offset != 0 or views[0].plus != 0:
+            raise ValueError(f"the first view is the reference and has offset 0, got {views[0]}")
+        for view in views:
+            if isinstance(view.offset, tuple) and view.offset[0] > view.offset[1]:
+                raise ValueError(f"a range of offsets runs from low to high, got {view.offset}")
+        return views
+
+
+KITTI_360_VIEWS = (
+    *(ViewSpec(sensor=side, offset=0, plus=plus) for side in ("left", "right") for plus in (0, 1)),
+    *(
+        ViewSpec(sensor=f"fisheye_{side}", offset=(10, 40), plus=plus)
+        for side in ("left", "right")
+        for plus in (0, 1)
+    ),
+)
+"""The eight views of the published training: stereo at t and t + 1, and both fisheyes 1 to 4 s later.
+
+Source: Jevtic et al., "Feed-forward SceneDINO for unsupervised semantic scene completion", ICCV 2025.
+"""

@@ -1,0 +1,184 @@
+"""Scenes -> Frames: the one Dataset class, which picks the shots of each sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from scene3d.data.assembly import Index, assemble, index_scene, sample_name
+from scene3d.data.flip import flip
+from scene3d.data.images import draw_jitter, jitter
+from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
+from scene3d.data.views import ViewReader
+from scene3d.errors import DataError
+from scene3d.structures.frames import Frames
+from scene3d.structures.scene import Scene, Shot
+
+__all__ = ["KITTI_360_VIEWS", "SnippetConfig", "Snippets", "ViewSpec"]
+
+OTHER_SIDE = {
+    "left": "right",
+    "right": "left",
+    "fisheye_left": "fisheye_right",
+    "fisheye_right": "fisheye_left",
+}
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What chance decided for one sample, and the generator for what is drawn next."""
+
+    swap: bool
+    flip: bool
+    jitter: bool
+    random: np.random.Generator
+
+
+class Snippets(Dataset[Frames]):
+    """Samples of several scenes: item i is a `Frames` of B = 1.
+
+    What is random is a function of (seed, epoch, index) and of nothing else, so that a run can be resumed,
+    and be the same with any number of workers. Transforms are relative to view 0, whose own is the
+    identity: world coordinates may be millions of metres, which float32 does not resolve.
+
+    Args:
+        scenes: what the readers made.
+        config: what a sample holds.
+        training: whether samples are varied.
+        seed: of the variation.
+
+    Raises:
+        DataError: no frame of any scene has what the config asks for.
+    """
+
+    def __init__(
+        self, scenes: Sequence[Scene], config: SnippetConfig, *, training: bool, seed: int = 0
+    ) -> None:
+        self.config, self.training, self.seed = config, training, seed
+        self._indices = [index_scene(scene) for scene in scenes]
+        self._reader = ViewReader(config.height, config.width, keep=config.cache == "memory")
+        self._items = [
+            (i, frame) for i, index in enumerate(self._indices) for frame in self._references(index)
+        ]
+        if not self._items:
+            raise DataError(self._why_empty(scenes))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Frames:
+        """Sample `i`, or `(i, epoch)`; a plain `i` is that of epoch 0.
+
+        Raises:
+            DataError: a file is not what it should be; the message names it.
+        """
+        i, epoch = key if isinstance(key, tuple) else (key, 0)
+        scene, frame = self._items[i]
+        index = self._indices[scene]
+        draw = self._draw(index, frame, epoch, i % len(self))
+        reference, support = self._shots(index, frame, draw)
+        frames = assemble(index, reference, support, self.config, self._reader)
+        if draw.flip:
+            frames = flip(frames)
+        if draw.jitter:
+            frames = replace(frames, image=jitter(frames.image, draw_jitter(draw.random)))
+        return frames
+
+    def name(self, i: int) -> str:
+        """Drive, frame and sensor of sample `i`, as it is at evaluation."""
+        scene, frame = self._items[i]
+        index = self._indices[scene]
+        shot = index.shots.get((self.config.views[0].sensor, frame))
+        return sample_name(index.scene, shot or next(s for s in index.scene.shots if s.frame == frame))
+
+    def _draw(self, index: Index, frame: int, epoch: int, i: int) -> _Draw:
+        random = np.random.default_rng([self.seed, epoch, i])
+        swap, mirror, recolour = random.random(3).tolist()
+        if not self.training:
+            return _Draw(False, False, False, random)
+        # A drive may have one side only, or only one with ground truth: then that side is taken.
+        swapped = self.config.random_side and self._usable(index, frame, swap=True)
+        plain = self._usable(index, frame, swap=False)
+        return _Draw(
+            swap=swapped and (not plain or swap < 0.5),
+            flip=mirror < self.config.flip,
+            jitter=recolour < self.config.jitter,
+            random=random,
+        )
+
+    def _references(self, index: Index) -> list[int]:
+        first, last = self.config.frames or (-math.inf, math.inf)
+        sides = (False, True) if self.training and self.config.random_side else (False,)
+        frames = sorted({frame for _, frame in index.shots})
+        frames = [frame for frame in frames if first <= frame <= last and frame % self.config.every == 0]
+        return [frame for frame in frames if any(self._usable(index, frame, swap=swap) for swap in sides)]
+
+    def _usable(self, index: Index, frame: int, *, swap: bool) -> bool:
+        views = self._views(swap)
+        reference = index.shots.get((views[0].sensor, frame))
+        if reference is None or not all(self._has(index, reference, what) for what in self.config.need):
+            return False
+        if self.config.require == "reference":
+            return True
+        return all(_fitting(index, frame, views, offset) for offset in {view.offset for view in views})
+
+    def _has(self, index: Index, reference: Shot, what: str) -> bool:
+        scan = index.scans.get(reference.frame)
+        scanned = scan is not None and scan.scan_to_world is not None and reference.cam_to_world is not None
+        return {
+            "depth": scanned if self.config.depth == "scan" else reference.depth is not None,
+            "labels": reference.labels is not None,
+            "voxels": reference.frame in index.voxels,
+            "points": scanned,
+        }[what]
+
+    def _views(self, swap: bool) -> tuple[ViewSpec, ...]:
+        if not swap:
+            return self.config.views
+        return tuple(
+            v.model_copy(update={"sensor": OTHER_SIDE.get(v.sensor, v.sensor)}) for v in self.config.views
+        )
+
+    def _shots(self, index: Index, frame: int, draw: _Draw) -> tuple[Shot, list[tuple[str, Shot | None]]]:
+        views = self._views(draw.swap)
+        chosen: dict[int | tuple[int, int], int] = {}
+        for offset in dict.fromkeys(view.offset for view in views):
+            numbers = _fitting(index, frame, views, offset) or _numbers(offset)
+            chosen[offset] = numbers[int(draw.random.integers(len(numbers)))] if self.training else numbers[0]
+        shots = [
+            (view.sensor, index.shots.get((view.sensor, frame + chosen[view.offset] + view.plus)))
+            for view in views
+        ]
+        return index.shots[views[0].sensor, frame], shots[1:]
+
+    def _why_empty(self, scenes: Sequence[Scene]) -> str:
+        """The one line that says what was asked for and what the scenes have."""
+        asked = ", ".join(
+            f"{v.sensor}{f' at {v.offset}+{v.plus}' if v.offset or v.plus else ''}"
+            for v in self._views(False)
+        )
+        have = "; ".join(
+            f"{scene.name}: {len({s.frame for s in scene.shots})} frames of "
+            f"{', '.join(sorted({s.sensor for s in scene.shots})) or 'nothing'}"
+            for scene in scenes[:3]
+        )
+        needed = f" with {', '.join(self.config.need)}" if self.config.need else ""
+        return f"no sample: no frame has the views {asked}{needed}; there are {len(scenes)} scenes ({have})"
+
+
+def _numbers(offset: int | tuple[int, int]) -> list[int]:
+    return [offset] if isinstance(offset, int) else list(range(offset[0], offset[1] + 1))
+
+
+def _fitting(
+    index: Index, frame: int, views: tuple[ViewSpec, ...], offset: int | tuple[int, int]
+) -> list[int]:
+    """The numbers of an offset for which the drive has every view that shares it."""
+    sharing = [view for view in views if view.offset == offset]
+    return [
+        n for n in _numbers(offset) if all((v.sensor, frame + n + v.plus) in index.shots for v in sharing)
+    ]

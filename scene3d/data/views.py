@@ -1,0 +1,151 @@
+"""One shot as the tensors of a view: its pixels, depth and labels at the size that a network wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from scene3d.data.images import (
+    Lookup,
+    fisheye_lookup,
+    read_depth,
+    read_image,
+    read_labels,
+    resample,
+    resize,
+    resize_depth,
+    resize_labels,
+)
+from scene3d.errors import wrong_file
+from scene3d.geometry.camera import Camera
+from scene3d.geometry.fisheye import Fisheye
+from scene3d.structures.labels import IGNORE
+from scene3d.structures.scene import Shot
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The image of a view, 0..255, and where it is covered."""
+
+    image: UInt8[Tensor, "3 H W"]
+    valid: Bool[Tensor, "H W"]
+
+
+def view_camera(shot: Shot, height: int, width: int) -> Camera:
+    """The pinhole camera of a shot at the wanted size: its own, or that of its virtual view."""
+    return _pinhole(shot).resize(height, width)
+
+
+def view_to_world(shot: Shot) -> Float[Tensor, "4 4"] | None:
+    """``cam_to_world`` of the pinhole view; a virtual view is turned against its fisheye camera."""
+    if shot.cam_to_world is None or shot.virtual is None:
+        return shot.cam_to_world
+    virtual_to_cam = torch.eye(4, dtype=shot.cam_to_world.dtype)
+    virtual_to_cam[:3, :3] = shot.virtual.rotation.to(virtual_to_cam.dtype)
+    return shot.cam_to_world @ virtual_to_cam
+
+
+class ViewReader:
+    """Reads shots at one size, and keeps what it has read where it is told to.
+
+    Args:
+        height, width: of the views, pixels.
+        keep: whether decoded and resized images stay in memory, 3 bytes a pixel.
+    """
+
+    def __init__(self, height: int, width: int, *, keep: bool = False) -> None:
+        self.height, self.width, self.keep = height, width, keep
+        self._images: dict[object, Pixels] = {}
+        self._lookups: dict[object, Lookup] = {}
+
+    def pixels(self, shot: Shot) -> Pixels:
+        """The image of a shot, resized or resampled.
+
+        Raises:
+            DataError: the file does not decode, or its size is not that of the shot's camera.
+        """
+        key = (shot.image, _view_key(shot))
+        if key not in self._images:
+            pixels = self._read(shot)
+            if not self.keep:
+                return pixels
+            self._images[key] = pixels
+        return self._images[key]
+
+    def _read(self, shot: Shot) -> Pixels:
+        image = read_image(shot.image)
+        check_size(shot.image, image, shot.camera)
+        if shot.virtual is None:
+            whole = torch.ones(self.height, self.width, dtype=torch.bool)
+            return Pixels(resize(image, self.height, self.width), whole)
+        key = _view_key(shot)
+        if key not in self._lookups:
+            fisheye = shot.camera
+            if not isinstance(fisheye, Fisheye):
+                raise wrong_file(
+                    shot.image, expected="a fisheye camera under a virtual view", got="a pinhole camera"
+                )
+            self._lookups[key] = fisheye_lookup(fisheye, shot.virtual, self.height, self.width)
+        lookup = self._lookups[key]
+        return Pixels(resample(image, lookup), lookup.covered)
+
+    def depth(self, shot: Shot) -> Float[Tensor, "H W"]:
+        """Depth along z from the shot's file; all 0 where it has none.
+
+        Raises:
+            DataError: the file does not decode, or its size is not that of the shot's camera.
+        """
+        if shot.depth is None or shot.virtual is not None:
+            return torch.zeros(self.height, self.width)
+        depth = read_depth(shot.depth)
+        check_size(shot.depth, depth, shot.camera)
+        return resize_depth(depth, self.height, self.width)
+
+    def labels(self, shot: Shot, label_ids: Mapping[int, int]) -> Int[Tensor, "H W"]:
+        """Classes from the shot's file by the reader's table; all 255 (ignore) where it has none.
+
+        Raises:
+            DataError: the file does not decode, or its size is not that of the shot's camera.
+        """
+        if shot.labels is None or shot.virtual is not None:
+            return torch.full((self.height, self.width), IGNORE)
+        ids = read_labels(shot.labels)
+        check_size(shot.labels, ids, shot.camera)
+        table = torch.full((256,), IGNORE)
+        for raw, label in label_ids.items():
+            table[raw] = label
+        return table[resize_labels(ids, self.height, self.width).long()]
+
+
+def _pinhole(shot: Shot) -> Camera:
+    if shot.virtual is not None:
+        return shot.virtual.camera
+    if isinstance(shot.camera, Camera):
+        return shot.camera
+    raise wrong_file(
+        shot.image, expected="a pinhole camera, or a fisheye with a virtual view", got="a fisheye without one"
+    )
+
+
+def _view_key(shot: Shot) -> object:
+    if shot.virtual is None:
+        return None
+    virtual = shot.virtual
+    camera = (tuple(virtual.camera.K.flatten().tolist()), virtual.camera.height, virtual.camera.width)
+    return shot.camera, camera, tuple(virtual.rotation.flatten().tolist())
+
+
+def check_size(path: Path, image: Tensor, camera: Camera | Fisheye) -> None:
+    """Raise a DataError if an image is of another size than the one its calibration is for."""
+    height, width = image.shape[-2:]
+    if (height, width) != (camera.height, camera.width):
+        raise wrong_file(
+            path,
+            expected=f"{camera.width} x {camera.height} pixels, the size its calibration is for",
+            got=f"{width} x {height}",
+        )

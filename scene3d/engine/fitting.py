@@ -1,0 +1,165 @@
+"""What an evaluation learns from training data: the baselines, and everybody's thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scene3d.engine.rules import OURS, Rules
+from scene3d.evaluation.baselines import (
+    DEPTH_SHELL,
+    MajorityLabels,
+    MedianDepth,
+    TrainingGrids,
+    shell_thicknesses,
+)
+from scene3d.evaluation.completion import REGIONS, best_threshold, score_histogram
+from scene3d.structures.frames import Frames
+from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.prediction import CompletionPrediction, Prediction
+
+DENSITIES = torch.logspace(-3, 3, 241)
+"""Candidate thresholds of a density, 1/m: steps of 6 %."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """What the evaluator asks of a method."""
+
+    def predict(self, frames: Frames) -> Prediction:
+        """What the method says of view 0."""
+        ...
+
+
+@runtime_checkable
+class SomeFrames(Protocol):
+    """What the evaluator asks of data: numbered snippets, `Frames` of one."""
+
+    def __len__(self) -> int: ...  # noqa: D105
+
+    def __getitem__(self, index: int) -> Frames: ...  # noqa: D105
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What was learned from the training data.
+
+    Attributes:
+        thresholds: of each competitor, for each region and range.
+        grids: score grid of each baseline that needs no image.
+        majority: class of each cell; None without voxels.
+        depth: median training depth image; None without depth.
+        labels: majority label image; None without labels.
+    """
+
+    thresholds: Mapping[str, Mapping[tuple[str, float], float]]
+    grids: Mapping[str, Float[Tensor, "X Y Z"]]
+    majority: Int[Tensor, "X Y Z"] | None = None
+    depth: Float[Tensor, "H W"] | None = None
+    labels: Int[Tensor, "H W"] | None = None
+
+
+NOTHING_FITTED = Fitted(thresholds={}, grids={})
+
+
+def fit(
+    method: Predicts, data: SomeFrames, rules: Rules, device: torch.device | str, progress: Progress | None
+) -> Fitted:
+    """Baselines and thresholds of some training data; one frame is in memory at a time.
+
+    All chosen frames make the baselines; the method predicts some of them for the thresholds of its
+    density and of its unprojected depth.
+    """
+    chosen = spread(len(data), rules.config.baseline_frames)
+    predicted = set(spread(len(chosen), rules.config.fit_frames))
+    sums = _Sums(rules)
+    for done, index in enumerate(chosen):
+        frames = data[index].to(device)
+        sums.add(frames)
+        if done in predicted and frames.voxels is not None:
+            prediction = method.predict(frames)
+            if isinstance(prediction, CompletionPrediction):
+                sums.add_scores(prediction, frames)
+        tell(progress, "fitting baselines and thresholds", done + 1, len(chosen))
+    return sums.fitted()
+
+
+class _Sums:
+    """Sums over training frames."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._grids = TrainingGrids(rules.frame.shape, len(SSC))
+        self._depth: MedianDepth | None = None
+        self._labels: MajorityLabels | None = None
+        self._candidates = {OURS: DENSITIES, DEPTH_SHELL: shell_thicknesses(rules.frame)}
+        self._histograms: dict[tuple[str, str, float], Tensor] = {}
+
+    def add(self, frames: Frames) -> None:
+        """Count the truth of one frame."""
+        size = (frames.image.shape[-2], frames.image.shape[-1])
+        if frames.depth is not None:
+            self._depth = self._depth or MedianDepth(size)
+            self._depth.add(frames.depth[0, 0])
+        if frames.labels is not None:
+            self._labels = self._labels or MajorityLabels(size, len(CITYSCAPES))
+            self._labels.add(frames.labels[0, 0])
+        if frames.voxels is not None and frames.grid_to_cam is not None:
+            self._grids.add(self._rules.truth(frames), self._rules.regions(frames))
+
+    def add_scores(self, prediction: CompletionPrediction, frames: Frames) -> None:
+        """Count how the scores of one prediction lie over occupied and empty cells."""
+        truth = self._rules.truth(frames)
+        regions = self._rules.regions(frames)
+        for name, score in self._rules.scores(prediction, frames).items():
+            candidates = self._candidates[name].to(score)
+            for region, extent, box in self._columns():
+                known = regions[region][box]
+                occupied = truth[box] != 0
+                counts = score_histogram(score[box], candidates, occupied & known, ~occupied & known)
+                self._histograms[name, region, extent] = (
+                    self._histograms.get((name, region, extent), 0) + counts.cpu()
+                )
+
+    def fitted(self) -> Fitted:
+        """Everything, with the threshold of the best IoU for each competitor, region and range."""
+        thresholds: dict[str, dict[tuple[str, float], float]] = {}
+        for (name, region, extent), histogram in self._histograms.items():
+            best = best_threshold(histogram, self._candidates[name])
+            thresholds.setdefault(name, {})[region, extent] = best
+        grids = self._grids.scores() if self._grids.frames else {}
+        for name, (score, candidates) in grids.items():
+            for region, extent, box in self._columns():
+                occupied, empty = self._grids.counts(region)
+                histogram = score_histogram(score[box], candidates, occupied[box], empty[box])
+                thresholds.setdefault(name, {})[region, extent] = best_threshold(histogram, candidates)
+        return Fitted(
+            thresholds=thresholds,
+            grids={name: score for name, (score, _) in grids.items()},
+            majority=self._grids.majority() if grids else None,
+            depth=self._depth.image() if self._depth else None,
+            labels=self._labels.image() if self._labels else None,
+        )
+
+    def _columns(self) -> list[tuple[str, float, tuple[slice, slice, slice]]]:
+        return [(region, extent, box) for region in REGIONS for extent, box in self._rules.crops.items()]
+
+
+def spread(available: int, wanted: int | None) -> list[int]:
+    """At most `wanted` of the indices 0, 1, ..., evenly spread."""
+    if wanted is None or wanted >= available:
+        return list(range(available))
+    return [(2 * i + 1) * available // (2 * wanted) for i in range(wanted)]
+
+
+def tell(progress: Progress | None, stage: str, done: int, total: int) -> None:
+    """Call the progress callback, if there is one."""
+    if progress is not None:
+        progress(stage, done, total)

@@ -1,0 +1,117 @@
+"""The rules of an evaluation: what counts, where, and how a prediction becomes scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+from torch import Tensor
+
+from scene3d.config import Config
+from scene3d.errors import UsageError
+from scene3d.evaluation import completion
+from scene3d.evaluation.baselines import DEPTH_SHELL, depth_shell
+from scene3d.evaluation.completion import RANGES, S4C, STREET_EXACT, Protocol
+from scene3d.geometry.voxels import VoxelFrame
+from scene3d.structures.frames import Frames
+from scene3d.structures.labels import IGNORE, SSC
+from scene3d.structures.prediction import CompletionPrediction
+
+OURS = "ours"
+"""Row of the method, with thresholds chosen on training data."""
+
+PROTOCOLS = {"street exact": STREET_EXACT, "S4C": S4C}
+
+
+class EvaluateConfig(Config):
+    """How to score.
+
+    Attributes:
+        protocol: rules of the completion figures; "S4C" for SSCBench files, "street exact" for the street.
+        ranges: boxes to score, metres.
+        grow: max-pool the density over 3x3x3 cells before the threshold; None as the protocol says.
+        crop: count only the Garg crop of depth images (KITTI's lidar).
+        nearest, cap: range of depth that counts, metres.
+        frames: score at most so many frames, evenly spread; None for all.
+        baseline_frames: fit baselines on at most so many training frames, evenly spread.
+        fit_frames: of these, predict so many to choose the thresholds on.
+    """
+
+    protocol: Literal["street exact", "S4C"] = "S4C"
+    ranges: tuple[float, ...] = RANGES
+    grow: bool | None = None
+    crop: bool = True
+    nearest: float = Field(default=1e-3, gt=0)
+    cap: float = Field(default=80.0, gt=0)
+    frames: int | None = Field(default=None, gt=0)
+    baseline_frames: int = Field(default=500, gt=0)
+    fit_frames: int = Field(default=40, gt=0)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A configuration with the grid that it is applied to.
+
+    Attributes:
+        config: how to score.
+        frame: grid of the ground-truth voxels.
+    """
+
+    config: EvaluateConfig
+    frame: VoxelFrame
+
+    @property
+    def protocol(self) -> Protocol:
+        """What the completion figures leave out."""
+        return PROTOCOLS[self.config.protocol]
+
+    @property
+    def grow(self) -> bool:
+        """Whether the method's density grows by a cell before the threshold."""
+        return self.protocol.grow if self.config.grow is None else self.config.grow
+
+    @property
+    def protocol_name(self) -> str:
+        """The protocol with what the config changed of it."""
+        return f"{self.protocol.name}, {'grown 3x3x3' if self.grow else 'not grown'}"
+
+    @property
+    def crops(self) -> dict[float, tuple[slice, slice, slice]]:
+        """The box of each range."""
+        return dict(completion.crops(self.frame, self.config.ranges))
+
+    def truth(self, frames: Frames) -> Int[Tensor, "X Y Z"]:
+        """The classes of one frame's cells, checked."""
+        if frames.voxels is None or frames.grid_to_cam is None:
+            raise UsageError(f"{frames.names}: expected voxels and where they lie, got frames without")
+        truth = frames.voxels[0]
+        if tuple(truth.shape) != self.frame.shape:
+            raise UsageError(f"voxels: expected a grid of {self.frame.shape}, got {tuple(truth.shape)}")
+        highest = int(torch.where(truth == IGNORE, 0, truth).max())
+        if highest >= len(SSC):
+            raise UsageError(f"voxels: expected classes 0 to {len(SSC) - 1} ({SSC.name}), got {highest}")
+        return truth
+
+    def regions(self, frames: Frames) -> dict[str, Bool[Tensor, "X Y Z"]]:
+        """Cells that count; see `completion.regions`."""
+        truth = self.truth(frames)
+        size = (frames.image.shape[-2], frames.image.shape[-1])
+        grid_to_cam: Tensor = frames.grid_to_cam[0]  # type: ignore[index]
+        return completion.regions(truth, self.frame, grid_to_cam, frames.K[0, 0], size, self.protocol)
+
+    def scores(self, prediction: CompletionPrediction, frames: Frames) -> dict[str, Float[Tensor, "X Y Z"]]:
+        """Score grids of the competitors that look at the image, by the name of their row.
+
+        Raises:
+            UsageError: the grid of the prediction is not that of the truth.
+        """
+        if prediction.frame != self.frame:
+            raise UsageError(f"prediction: expected the grid {self.frame}, got {prediction.frame}")
+        if not torch.allclose(prediction.grid_to_cam, frames.grid_to_cam, atol=1e-3):  # type: ignore[arg-type]
+            raise UsageError("prediction: its grid lies elsewhere than the ground truth's")
+        density = prediction.density[0]
+        shell = depth_shell(prediction.depth[0], self.frame, prediction.grid_to_cam[0], prediction.K[0])
+        return {OURS: completion.grow(density) if self.grow else density, DEPTH_SHELL: shell}

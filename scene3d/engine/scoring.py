@@ -1,0 +1,125 @@
+"""Sums over the frames of an evaluation, and the tables that they become."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scene3d.engine.fitting import Fitted
+from scene3d.engine.rules import OURS, Rules
+from scene3d.evaluation import completion, tables
+from scene3d.evaluation.baselines import MEAN_GRID
+from scene3d.evaluation.completion import REGIONS, Counts
+from scene3d.evaluation.depth import DepthMetrics, counted_pixels, depth_metrics, resize_depth
+from scene3d.evaluation.report import Table
+from scene3d.evaluation.segmentation import label_confusion
+from scene3d.structures.frames import Frames
+from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.prediction import CompletionPrediction, Prediction
+
+OURS_STORED = "ours, threshold of the weights"
+OURS_SCALED = "ours, median scaled"
+MEDIAN_DEPTH = "median training depth image"
+MAJORITY_LABELS = "majority training label image"
+
+
+class Scorer:
+    """Adds frame after frame; `tables` lays out what came together.
+
+    Args:
+        rules: what counts.
+        fitted: baselines and thresholds.
+    """
+
+    def __init__(self, rules: Rules, fitted: Fitted) -> None:
+        self.rules, self.fitted = rules, fitted
+        self._depth: dict[str, list[DepthMetrics]] = defaultdict(list)
+        self._counts: dict[str, dict[tuple[str, float], Counts]] = defaultdict(lambda: defaultdict(Counts))
+        self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
+        self._labels: dict[str, Tensor] = {}
+
+    def score(self, prediction: Prediction, frames: Frames) -> None:
+        """Add what one frame says."""
+        if frames.depth is not None:
+            self._score_depth(prediction.depth[0], frames.depth[0, 0])
+        if not isinstance(prediction, CompletionPrediction):
+            return
+        if frames.voxels is not None and frames.grid_to_cam is not None:
+            self._score_cells(prediction, frames)
+        if frames.labels is not None and prediction.labels is not None:
+            self._score_labels(prediction.labels[0], frames.labels[0, 0])
+
+    def _score_depth(self, predicted: Tensor, true: Tensor) -> None:
+        limits = {"nearest": self.rules.config.nearest, "cap": self.rules.config.cap}
+        counted = counted_pixels(true, crop=self.rules.config.crop, **limits)
+        answers = {OURS: (predicted, False), OURS_SCALED: (predicted, True)}
+        if self.fitted.depth is not None:
+            answers[MEDIAN_DEPTH] = (self.fitted.depth.to(true.device), False)
+        for name, (depth, scaled) in answers.items():
+            figures = depth_metrics(
+                resize_depth(depth, *true.shape), true, counted, median_scaling=scaled, **limits
+            )
+            if figures is not None:
+                self._depth[name].append(figures)
+
+    def _score_cells(self, prediction: CompletionPrediction, frames: Frames) -> None:
+        truth, regions = self.rules.truth(frames), self.rules.regions(frames)
+        scores = self.rules.scores(prediction, frames) | {
+            k: v.to(truth.device) for k, v in self.fitted.grids.items()
+        }
+        stored = dict.fromkeys(((r, c) for r in regions for c in self.rules.crops), prediction.threshold)
+        for name, score, thresholds in [
+            (OURS_STORED, scores[OURS], stored),
+            *((name, scores[name], thresholds) for name, thresholds in self.fitted.thresholds.items()),
+        ]:
+            for (region, extent), threshold in thresholds.items():
+                box = self.rules.crops[extent]
+                self._counts[name][region, extent] += completion.count(
+                    score[box] >= threshold, truth[box], regions[region][box]
+                )
+        answers = {OURS_STORED: (prediction.classes, scores[OURS], stored)}
+        if self.fitted.majority is not None:
+            answers[OURS] = (prediction.classes, scores[OURS], self.fitted.thresholds.get(OURS, stored))
+            majority = self.fitted.majority.to(truth.device)[None]
+            answers[MEAN_GRID] = (majority, scores[MEAN_GRID], self.fitted.thresholds[MEAN_GRID])
+        if prediction.classes is not None:
+            self._score_classes(answers, truth, regions["solid"])
+
+    def _score_classes(
+        self, answers: Mapping[str, tuple[Any, Any, Any]], truth: Tensor, region: Tensor
+    ) -> None:
+        for name, (classes, score, thresholds) in answers.items():
+            for extent, box in self.rules.crops.items():
+                said = torch.where(score[box] >= thresholds["solid", extent], classes[0][box], 0)
+                matrix = completion.confusion(said, truth[box], region[box], len(SSC))
+                self._classes[name][extent] = self._classes[name].get(extent, 0) + matrix
+
+    def _score_labels(self, predicted: Tensor, truth: Tensor) -> None:
+        answers = {OURS: predicted}
+        if self.fitted.labels is not None and self.fitted.labels.shape == truth.shape:
+            answers[MAJORITY_LABELS] = self.fitted.labels.to(truth.device)
+        for name, labels in answers.items():
+            self._labels[name] = self._labels.get(name, 0) + label_confusion(labels, truth, len(CITYSCAPES))
+
+    def tables(self) -> list[Table]:
+        """All that was summed, laid out."""
+        found = []
+        if self._depth:
+            where = "Garg crop" if self.rules.config.crop else "whole image"
+            note = f"{where}, {self.rules.config.nearest:g} to {self.rules.config.cap:g} m, mean over images"
+            found.append(tables.depth_table(self._depth, f"{note}; not scaled unless the row says so"))
+        for region in REGIONS if self._counts else ():
+            rows = {
+                name: {extent: counts[region, extent] for extent in self.rules.crops}
+                for name, counts in self._counts.items()
+            }
+            found.append(tables.completion_table(region, rows, self.rules.protocol_name))
+        if self._classes:
+            found += tables.classes_tables(self._classes, self.rules.protocol_name)
+        if self._labels:
+            found.append(tables.labels_table(self._labels))
+        return found

@@ -1,0 +1,278 @@
+"""How well a scene was completed: IoU, precision and recall of its cells, and mIoU of its classes.
+
+A *region* says which cells of a ground truth count, a *range* which box around the car. Occupancy is
+always "score >= threshold": the density of a field, the mean of the training grids, minus the height.
+So a method and a baseline are scored by the same lines, with thresholds chosen on training data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scene3d.geometry.camera import pixel_centres, project, unproject
+from scene3d.geometry.se3 import invert, transform
+from scene3d.geometry.voxels import VoxelFrame, field_of_view
+from scene3d.structures.labels import GROUND, IGNORE, SSC, SSCBENCH_TO_SSC, remap
+
+RANGES = (12.8, 25.6, 51.2)
+"""Depth and width of the boxes that are scored, metres (SSCBench; see `VoxelFrame.cropped`)."""
+
+STREET_LEVEL = 7
+"""Layers of the grid below which the S4C protocol doubts empty cells that have nothing under them."""
+
+GROUND_CLASSES = tuple(SSC.index(name) for name in GROUND if name in SSC.classes)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which cells a published or own protocol leaves out, and what its figures are called.
+
+    Attributes:
+        name: printed with every figure.
+        field_of_view: only cells whose centre projects into the reference image count.
+        street_level: empty cells of the lowest `STREET_LEVEL` layers with no labelled cell below are ignored.
+        grow: the score is max-pooled over 3x3x3 cells before the threshold (the method's only).
+    """
+
+    name: str
+    field_of_view: bool = True
+    street_level: bool = False
+    grow: bool = False
+
+
+S4C = Protocol("S4C 15-class", street_level=True, grow=True)
+"""Source: Hayler et al., "S4C: Self-supervised semantic scene completion with neural fields", 3DV 2024."""
+
+STREET_EXACT = Protocol("street exact 15-class")
+"""The procedural street, whose truth is exact below the ground too."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Cells that were rightly, wrongly and not called occupied, summed over frames."""
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union, tp / (tp + fp + fn); 0 where nothing was there and nothing was said."""
+        return self.tp / max(self.tp + self.fp + self.fn, 1)
+
+    @property
+    def precision(self) -> float:
+        """Share of what was said that is right, tp / (tp + fp)."""
+        return self.tp / max(self.tp + self.fp, 1)
+
+    @property
+    def recall(self) -> float:
+        """Share of what is there that was said, tp / (tp + fn)."""
+        return self.tp / max(self.tp + self.fn, 1)
+
+
+def fold_classes(truth: Int[Tensor, "X Y Z"]) -> Int[Tensor, "X Y Z"]:
+    """SSCBench's 18 classes in the 15 of the protocol; 255 stays ignored."""
+    return remap(truth, SSCBENCH_TO_SSC)
+
+
+def below_street(truth: Int[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
+    """Empty cells of the lowest layers that have no labelled cell strictly below them in their column.
+
+    Lidar does not look through the road, so such cells are not known to be empty (SSCBench issue 4).
+    """
+    labelled = (truth != 0) & (truth != IGNORE)
+    supported = labelled.cumsum(dim=2) - labelled.long() > 0
+    low = torch.arange(truth.shape[2], device=truth.device) < STREET_LEVEL
+    return (truth == 0) & ~supported & low
+
+
+def shell(truth: Int[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
+    """Occupied cells with a known empty cell among their six neighbours; beyond the grid nothing is known."""
+    empty = truth == 0
+    beside = torch.zeros_like(empty)
+    for dim in range(3):
+        n = truth.shape[dim]
+        beside.narrow(dim, 0, n - 1).logical_or_(empty.narrow(dim, 1, n - 1))
+        beside.narrow(dim, 1, n - 1).logical_or_(empty.narrow(dim, 0, n - 1))
+    return beside & (truth != 0) & (truth != IGNORE)
+
+
+def surface_depth(
+    truth: Int[Tensor, "X Y Z"],
+    frame: VoxelFrame,
+    grid_to_cam: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+    height: int,
+    width: int,
+) -> Float[Tensor, "H W"]:
+    """Depth along z where the ray of every pixel enters its first occupied cell; infinity if it meets none.
+
+    Rays are walked in steps of half a cell of depth, so a surface is found at most that late.
+    """
+    pixels = pixel_centres(height, width, device=K.device).to(K.dtype).reshape(-1, 2)
+    cam_to_grid = invert(grid_to_cam)
+    occupied = (truth != 0) & (truth != IGNORE)
+    far = frame.size * (sum(n**2 for n in frame.shape) ** 0.5)
+    found = torch.full((len(pixels),), torch.inf, dtype=K.dtype, device=K.device)
+    open_rays = torch.arange(len(pixels), device=K.device)
+    for step in range(1, int(2 * far / frame.size)):
+        depth = torch.full((len(open_rays),), step * frame.size / 2, dtype=K.dtype, device=K.device)
+        cell, within = frame.cell_of(transform(cam_to_grid, unproject(pixels[open_rays], depth, K)))
+        x, y, z = torch.where(within[:, None], cell, 0).unbind(dim=-1)
+        hit = within & occupied[x, y, z]
+        found[open_rays[hit]] = depth[hit]
+        open_rays = open_rays[~hit]
+        if len(open_rays) == 0:
+            break
+    return found.unflatten(0, (height, width))
+
+
+def behind(
+    surface: Float[Tensor, "H W"],
+    frame: VoxelFrame,
+    grid_to_cam: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+) -> Float[Tensor, "X Y Z"]:
+    """How far (metres along z) the centre of each cell lies behind the depth image; NaN outside the image."""
+    height, width = surface.shape
+    centres = frame.centres(device=K.device).to(K.dtype).reshape(-1, 3)
+    pixels, depth = project(transform(grid_to_cam, centres), K)
+    column, row = pixels.floor().long().unbind(dim=-1)
+    seen = (depth > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    there = surface[row.clamp(0, height - 1), column.clamp(0, width - 1)]
+    return torch.where(seen, depth - there, torch.nan).reshape(frame.shape)
+
+
+def regions(
+    truth: Int[Tensor, "X Y Z"],
+    frame: VoxelFrame,
+    grid_to_cam: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+    size: tuple[int, int],
+    protocol: Protocol,
+) -> dict[str, Bool[Tensor, "X Y Z"]]:
+    """The cells that count, under the name of each region.
+
+    - "solid": every cell that the truth knows (and the protocol keeps).
+    - "shell": of the occupied ones, those on the surface; what lies inside a solid is left out.
+    - "... without ground": cells whose truth is a ground class (road, sidewalk, terrain) are left out
+      as well. Whatever is predicted *in* them counts neither for nor against.
+    - "occluded ...": only cells more than one cell behind the first surface that the reference view
+      meets in the truth, and inside its image.
+
+    Args:
+        truth: classes of `SSC`, 0 = empty, 255 = ignore.
+        frame: where the cells lie.
+        grid_to_cam: places the grid in the reference camera.
+        K: of the reference image.
+        size: its height and width, pixels.
+        protocol: what else is left out.
+    """
+    known = truth != IGNORE
+    if protocol.field_of_view:
+        known = known & field_of_view(frame, grid_to_cam, K, *size)
+    if protocol.street_level:
+        known = known & ~below_street(truth)
+    surface = known & ((truth == 0) | shell(truth))
+    off_ground = ~torch.isin(truth, truth.new_tensor(GROUND_CLASSES))
+    hidden = behind(surface_depth(truth, frame, grid_to_cam, K, *size), frame, grid_to_cam, K) > frame.size
+    return {
+        "solid": known,
+        "shell": surface,
+        "solid without ground": known & off_ground,
+        "shell without ground": surface & off_ground,
+        "occluded": known & hidden,
+        "occluded without ground": known & hidden & off_ground,
+    }
+
+
+REGIONS = tuple(
+    f"{kind}{suffix}" for suffix in ("", " without ground") for kind in ("solid", "shell", "occluded")
+)
+
+
+def count(
+    occupied: Bool[Tensor, "*cells"], truth: Int[Tensor, "*cells"], region: Bool[Tensor, "*cells"]
+) -> Counts:
+    """Right and wrong cells of one region."""
+    there = (truth != 0) & region
+    said = occupied & region
+    tp = int((there & said).sum())
+    return Counts(tp, int(said.sum()) - tp, int(there.sum()) - tp)
+
+
+def grow(score: Float[Tensor, "X Y Z"]) -> Float[Tensor, "X Y Z"]:
+    """The largest score of every cell's 3x3x3 neighbours: what is occupied grows by one cell."""
+    return torch.nn.functional.max_pool3d(score[None, None], 3, stride=1, padding=1)[0, 0]
+
+
+def confusion(
+    predicted: Int[Tensor, "*cells"],
+    truth: Int[Tensor, "*cells"],
+    region: Bool[Tensor, "*cells"],
+    classes: int,
+) -> Int[Tensor, "classes classes"]:
+    """How many cells (or pixels) of each true class (row) were given each class (column); int64."""
+    pairs = truth[region].long() * classes + predicted[region].long()
+    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def class_iou(confusion: Int[Tensor, "C C"]) -> Float[Tensor, "C"]:  # noqa: UP037
+    """IoU of every class; 0 for a class that is neither there nor said."""
+    right = confusion.diagonal().double()
+    union = confusion.sum(dim=0) + confusion.sum(dim=1) - confusion.diagonal()
+    return right / union.clamp(min=1)
+
+
+def mean_iou(confusion: Int[Tensor, "C C"]) -> float:
+    """Mean IoU of the classes 1, 2, ...; 0 (empty) is left out, absent classes count as 0 (S4C)."""
+    return class_iou(confusion)[1:].mean().item()
+
+
+def score_histogram(
+    score: Float[Tensor, "*cells"],
+    thresholds: Float[Tensor, "T"],  # noqa: UP037
+    occupied: Int[Tensor, "*cells"] | Bool[Tensor, "*cells"],
+    empty: Int[Tensor, "*cells"] | Bool[Tensor, "*cells"],
+) -> Int[Tensor, "2 bins"]:
+    """How many occupied (row 0) and empty (row 1) cells reach exactly the first k thresholds; k = 0..T.
+
+    Args:
+        score: NaN counts as below every threshold.
+        thresholds: ascending.
+        occupied: whether, or how often over frames, each cell was occupied and counted.
+        empty: the same of emptiness.
+    """
+    reached = torch.searchsorted(
+        thresholds, score.nan_to_num(nan=-torch.inf).flatten().contiguous(), right=True
+    )
+    bins = len(thresholds) + 1
+    return torch.stack(
+        [
+            torch.bincount(reached, weights=weight.flatten().double(), minlength=bins).long()
+            for weight in (occupied, empty)
+        ]
+    )
+
+
+def best_threshold(histogram: Int[Tensor, "2 bins"], thresholds: Float[Tensor, "T"]) -> float:  # noqa: UP037
+    """The threshold with the highest IoU over what the histogram holds; the lowest of several."""
+    at_least = histogram.flip(1).cumsum(dim=1).flip(1)[:, 1:].double()
+    iou = at_least[0] / (histogram[0].sum() + at_least[1]).clamp(min=1)
+    return thresholds[int(iou.argmax())].item()
+
+
+def crops(frame: VoxelFrame, ranges: Sequence[float] = RANGES) -> Mapping[float, tuple[slice, slice, slice]]:
+    """The box of each range that fits into the grid."""
+    return {
+        extent: frame.cropped(extent) for extent in ranges if extent <= frame.size * frame.shape[0] + 1e-6
+    }

@@ -1,0 +1,83 @@
+"""How well pixels were classified, and which class each cluster of an unsupervised method is called.
+
+Clusters are named on validation data only, once, and the names are stored with the method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from scene3d.errors import UsageError
+from scene3d.evaluation.completion import class_iou
+from scene3d.structures.labels import IGNORE
+
+
+@dataclass(frozen=True)
+class ClusterNames:
+    """Which class each cluster is called.
+
+    Attributes:
+        classes: index of a class for each cluster, in order.
+        matched_on: which data decided it, "KITTI-360 val"; never the test data.
+    """
+
+    classes: tuple[int, ...]
+    matched_on: str
+
+    def apply(self, clusters: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """Classes in place of clusters; 255 stays ignored."""
+        table = torch.full((256,), IGNORE, dtype=torch.int64, device=clusters.device)
+        table[: len(self.classes)] = torch.tensor(self.classes, device=clusters.device)
+        return table[clusters.long()]
+
+
+def label_confusion(
+    predicted: Int[Tensor, "*shape"], truth: Int[Tensor, "*shape"], classes: int, clusters: int | None = None
+) -> Int[Tensor, "classes clusters"]:
+    """Pixels of each true class (row) that were given each class or cluster (column); int64, 255 is left out.
+
+    Args:
+        predicted: indices below `clusters`.
+        truth: classes; 255 = ignore.
+        classes: number of classes.
+        clusters: number of columns; the number of classes when absent.
+
+    Raises:
+        UsageError: a prediction is not among the columns: leaving a pixel out is not an answer.
+    """
+    columns = classes if clusters is None else clusters
+    counted = truth != IGNORE
+    if counted.any() and int(predicted[counted].max()) >= columns:
+        raise UsageError(f"labels: expected classes below {columns}, got {int(predicted[counted].max())}")
+    pairs = truth[counted].long() * columns + predicted[counted].long()
+    return torch.bincount(pairs, minlength=classes * columns).reshape(classes, columns)
+
+
+def name_clusters(confusion: Int[Tensor, "classes clusters"], matched_on: str) -> ClusterNames:
+    """The one-to-one naming that gets most pixels right (Hungarian matching).
+
+    With more clusters than classes, each left-over cluster takes the class it covers most.
+
+    Source: Kuhn, "The Hungarian method for the assignment problem", 1955, as solved by scipy.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    counts = confusion.cpu().numpy()
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    names = counts.argmax(axis=0)
+    names[columns] = rows
+    return ClusterNames(tuple(int(name) for name in names), matched_on)
+
+
+def accuracy(confusion: Int[Tensor, "C C"]) -> float:
+    """Share of pixels that are right."""
+    return (confusion.diagonal().sum() / confusion.sum().clamp(min=1)).item()
+
+
+def mean_label_iou(confusion: Int[Tensor, "C C"]) -> float:
+    """Mean IoU over all classes of images; classes that are absent count as 0 (SceneDINO's protocol)."""
+    return class_iou(confusion).mean().item()

@@ -1,0 +1,99 @@
+"""Figures laid out as the tables of a report: who made them down the side, what they are along the top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields
+
+from jaxtyping import Int
+from torch import Tensor
+
+from scene3d.evaluation.completion import GROUND_CLASSES, Counts, class_iou, mean_iou
+from scene3d.evaluation.depth import DepthMetrics, mean_metrics, ratio_spread
+from scene3d.evaluation.report import Table
+from scene3d.evaluation.segmentation import accuracy, mean_label_iou
+from scene3d.structures.labels import CITYSCAPES, SSC
+
+DEPTH_TITLE = "depth"
+CLASSES_TITLE = "classes of voxels"
+CLASS_IOU_TITLE = "IoU of each class of voxels"
+LABELS_TITLE = "classes of pixels"
+
+REGION_NOTES = {
+    "solid": "all cells that the truth knows",
+    "shell": "occupied cells count only at the surface; what lies inside a solid is left out",
+    "occluded": "only cells behind the first surface that the reference view meets",
+}
+
+
+def completion_title(region: str) -> str:
+    """Title of the table of one region."""
+    return f"completion, {region}"
+
+
+def range_name(extent: float) -> str:
+    """How a range is called in a column: "12.8 m"."""
+    return f"{extent:.1f} m"
+
+
+def depth_table(rows: Mapping[str, Sequence[DepthMetrics]], note: str) -> Table:
+    """The depth figures of each row, averaged over its images."""
+    columns = (*(f.name for f in fields(DepthMetrics)), "ratio_spread")
+    values = {
+        name: (*astuple(mean_metrics(images)), ratio_spread(images))
+        for name, images in rows.items()
+        if images
+    }
+    return Table(title=DEPTH_TITLE, columns=columns, rows=values, note=note)
+
+
+def completion_table(region: str, rows: Mapping[str, Mapping[float, Counts]], protocol: str) -> Table:
+    """IoU, precision and recall of one region at every range."""
+    ranges = next(iter(rows.values())).keys()
+    columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in ("IoU", "precision", "recall"))
+    note = f"{protocol}: {REGION_NOTES[region.split()[0]]}"
+    if region.endswith("without ground"):
+        note += "; cells whose truth is road, sidewalk or terrain are left out, whatever is predicted in them"
+    values = {
+        name: tuple(figure for c in counts.values() for figure in (c.iou, c.precision, c.recall))
+        for name, counts in rows.items()
+    }
+    return Table(title=completion_title(region), columns=columns, rows=values, note=note)
+
+
+def classes_tables(rows: Mapping[str, Mapping[float, Int[Tensor, "C C"]]], protocol: str) -> list[Table]:
+    """Mean IoU over the 15 classes and over those that are not ground, and the IoU of each class."""
+    ranges = next(iter(rows.values())).keys()
+    others = [i for i in range(1, len(SSC)) if i not in GROUND_CLASSES]
+    miou = {
+        name: tuple(
+            figure
+            for matrix in matrices.values()
+            for figure in (mean_iou(matrix), class_iou(matrix)[others].mean().item())
+        )
+        for name, matrices in rows.items()
+    }
+    each = {
+        f"{name}, {range_name(extent)}": tuple(class_iou(matrix)[1:].tolist())
+        for name, matrices in rows.items()
+        for extent, matrix in matrices.items()
+    }
+    columns = tuple(
+        f"{what} {range_name(r)}" for r in ranges for what in ("mIoU", "mIoU without ground classes")
+    )
+    note = f"{protocol}: solid cells; absent classes count as 0"
+    return [
+        Table(title=CLASSES_TITLE, columns=columns, rows=miou, note=note),
+        Table(title=CLASS_IOU_TITLE, columns=SSC.classes[1:], rows=each, note=note),
+    ]
+
+
+def labels_table(rows: Mapping[str, Int[Tensor, "C C"]]) -> Table:
+    """Accuracy and mIoU of pixels, with the IoU of each class."""
+    values = {
+        name: (accuracy(matrix), mean_label_iou(matrix), *class_iou(matrix).tolist())
+        for name, matrix in rows.items()
+    }
+    columns = ("accuracy", "mIoU", *CITYSCAPES.classes)
+    note = "Cityscapes classes of the reference view; absent classes count as 0 in the mean"
+    return Table(title=LABELS_TITLE, columns=columns, rows=values, note=note)

@@ -1,0 +1,71 @@
+"""Voxel grids: where their cells lie, and which of them a camera sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scene3d.geometry.camera import project
+from scene3d.geometry.se3 import transform
+
+
+@dataclass(frozen=True)
+class VoxelFrame:
+    """A regular grid: cell (i, j, k) spans ``origin + size * (i, j, k)`` to one cell further.
+
+    Attributes:
+        origin: corner of cell (0, 0, 0), metres, in the axes of the grid.
+        size: edge of a cell, metres.
+        shape: number of cells along x, y and z.
+    """
+
+    origin: tuple[float, float, float]
+    size: float
+    shape: tuple[int, int, int]
+
+    def centres(self, *, device: torch.device | None = None) -> Float[Tensor, "X Y Z 3"]:
+        """Centre of every cell, in the axes of the grid."""
+        axes = [
+            start + self.size * (torch.arange(n, device=device) + 0.5)
+            for start, n in zip(self.origin, self.shape, strict=True)
+        ]
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+
+    def cell_of(
+        self, points: Float[Tensor, "*batch 3"]
+    ) -> tuple[Int[Tensor, "*batch 3"], Bool[Tensor, "*batch"]]:
+        """Index of the cell that holds each point, and whether there is one; a lower face belongs to its cell."""
+        cell = torch.floor((points - points.new_tensor(self.origin)) / self.size).long()
+        within = ((cell >= 0) & (cell < cell.new_tensor(self.shape))).all(dim=-1)
+        return cell, within
+
+    def cropped(self, extent: float) -> tuple[slice, slice, slice]:
+        """The cells of the box ``extent`` metres ahead and ``extent`` metres wide, at all heights.
+
+        This is the "12.8 m", "25.6 m" and "51.2 m" of the semantic scene completion protocols.
+        """
+        n = round(extent / self.size)
+        middle = self.shape[1] // 2
+        return slice(0, n), slice(middle - n // 2, middle + n // 2), slice(None)
+
+
+SSCBENCH = VoxelFrame(origin=(0.0, -25.6, -2.0), size=0.2, shape=(256, 256, 32))
+"""The grid of SSCBench and SemanticKITTI, in velodyne axes: x forward, y left, z up."""
+
+
+def field_of_view(
+    frame: VoxelFrame,
+    grid_to_cam: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+    height: int,
+    width: int,
+) -> Bool[Tensor, "X Y Z"]:
+    """Cells whose centre lies in front of the camera and projects into the image."""
+    centres = frame.centres(device=K.device).to(K.dtype).reshape(-1, 3)
+    pixels, depth = project(transform(grid_to_cam, centres), K)
+    x, y = pixels.unbind(dim=-1)
+    seen = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return seen.reshape(frame.shape)

@@ -1,0 +1,46 @@
+"""Photometric reconstruction error of small patches."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from kornia.metrics import ssim
+from torch import Tensor
+
+
+def photometric_error(
+    rendered: Float[Tensor, "P 3 h w"], target: Float[Tensor, "P 3 h w"], ssim_weight: float = 0.85
+) -> Float[Tensor, "P h w"]:
+    """Weighted structural and absolute difference of each pixel, in [0, 1].
+
+    Args:
+        rendered, target: patches, RGB in [0, 1].
+        ssim_weight: of the structural part (1 - SSIM) / 2; the rest goes to the mean absolute difference.
+
+    Source: Godard et al., "Unsupervised monocular depth estimation with left-right consistency", CVPR 2017, eq. 1.
+    """
+    structural = ((1 - ssim(rendered, target, window_size=3)) / 2).clamp(0, 1).mean(dim=1)
+    absolute = (rendered - target).abs().mean(dim=1)
+    return ssim_weight * structural + (1 - ssim_weight) * absolute
+
+
+def minimum_reprojection(
+    rendered: Float[Tensor, "P V 3 h w"],
+    target: Float[Tensor, "P 3 h w"],
+    seen: Bool[Tensor, "P V h w"],
+    ssim_weight: float = 0.85,
+) -> Float[Tensor, ""]:
+    """Mean over pixels of the smallest error over the source views that see the pixel.
+
+    A pixel that is hidden in one view is judged by another; a pixel that no view sees counts neither
+    in the sum nor in the number.
+
+    Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, eq. 4.
+    """
+    patches, views = rendered.shape[:2]
+    repeated = target[:, None].expand_as(rendered)
+    error = photometric_error(rendered.flatten(0, 1), repeated.flatten(0, 1), ssim_weight)
+    error = error.unflatten(0, (patches, views)).masked_fill(~seen, torch.inf)
+    best = error.amin(dim=1)
+    counted = seen.any(dim=1)
+    return best.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)

@@ -1,0 +1,301 @@
+"""Scene completion: density and features of the whole scene from one image, learned from images alone.
+
+Sources: Wimbauer et al., "Behind the scenes", CVPR 2023 (density, colour from views);
+Jevtic et al., "Feed-forward SceneDINO", ICCV 2025 (features).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from scene3d.config import Config
+from scene3d.geometry.camera import pixel_centres, unproject
+from scene3d.geometry.depth import ray_lengths
+from scene3d.geometry.se3 import invert, transform
+from scene3d.geometry.voxels import SSCBENCH, field_of_view
+from scene3d.losses import LossTerms
+from scene3d.losses.features import edge_aware_feature_smoothness, feature_reconstruction
+from scene3d.losses.photometric import minimum_reprojection
+from scene3d.losses.smoothness import edge_aware_smoothness
+from scene3d.nn.feature_codec import FeatureExpansion, PatchDownsampler
+from scene3d.nn.features import CachedFeatures, FeatureExtractorConfig
+from scene3d.nn.image_encoder import ImageEncoderConfig, UNetEncoderConfig
+from scene3d.structures.frames import Frames
+from scene3d.structures.prediction import CompletionPrediction
+from scene3d.structures.rays import Rays
+from scene3d.volume.patches import Patches, draw_patches
+from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
+from scene3d.volume.renderer import Rendering, render
+from scene3d.volume.sampling import inverse_distances
+from scene3d.volume.source_views import SourceViews
+from scene3d.volume.views import PlacedViews, place_views, split_pairs
+
+
+class CompletionLossConfig(Config):
+    """Weights of the loss terms, as published by SceneDINO.
+
+    Attributes:
+        photometric: reconstruction of colours.
+        ssim: share of the structural part in it.
+        smoothness: of the depth.
+        features: reconstruction of the teacher's features.
+        feature_smoothness: of the rendered features.
+        unseen_limit: a source view counts for a ray while less than this share of its weight lies where
+            the view cannot see or the field has no evidence.
+    """
+
+    photometric: PositiveFloat = 1.0
+    ssim: float = Field(0.85, ge=0, le=1)
+    smoothness: float = Field(0.001, ge=0)
+    features: float = Field(0.2, ge=0)
+    feature_smoothness: float = Field(0.25, ge=0)
+    unseen_limit: float = Field(0.9, gt=0, le=1)
+
+
+class TeacherConfig(Config):
+    """The frozen network whose features the field learns to render.
+
+    Attributes:
+        extractor: which network.
+        channels: that the field carries along rays; expanded to the teacher's after rendering.
+        hidden: between the two.
+        cache: folder that keeps the teacher's features of images seen before; None for memory only.
+    """
+
+    extractor: FeatureExtractorConfig
+    channels: PositiveInt = 64
+    hidden: PositiveInt = 128
+    cache: Path | None = None
+
+
+class SceneCompletionConfig(Config):
+    """What scene completion can be told.
+
+    Attributes:
+        encoder: image to feature map.
+        camera_rays: show the encoder each pixel's viewing direction, so that it knows its camera.
+        hidden: width of the point decoder.
+        octaves: of the position encoding.
+        teacher: None learns geometry alone.
+        near, far: of the samples along a ray, metres.
+        samples: along a ray.
+        patches: rendered a snippet and step; without a teacher they lie anywhere, else on its grid.
+        patch: edge of a patch, pixels; the teacher's stride where there is a teacher.
+        loss: weights.
+        render_stride: whole views are rendered at every so many pixels and enlarged.
+        threshold: density (1/m) from which a cell is occupied, until one is fitted on training data.
+        chunk: points that are asked for at once when no gradient is needed.
+    """
+
+    kind: Literal["scene_completion"] = "scene_completion"
+    encoder: ImageEncoderConfig = UNetEncoderConfig()
+    camera_rays: bool = True
+    hidden: PositiveInt = 64
+    octaves: PositiveInt = 6
+    teacher: TeacherConfig | None = None
+    near: PositiveFloat = 3.0
+    far: PositiveFloat = 80.0
+    samples: PositiveInt = 32
+    patches: PositiveInt = 32
+    patch: PositiveInt = 8
+    loss: CompletionLossConfig = CompletionLossConfig()
+    render_stride: PositiveInt = 2
+    threshold: PositiveFloat = 0.2
+    chunk: PositiveInt = 2**18
+
+    def build(self) -> SceneCompletion:
+        """The method."""
+        return SceneCompletion(self)
+
+
+class SceneCompletion(nn.Module):
+    """One image to a field of density and features, trained by rendering it into other views.
+
+    Args:
+        config: see `SceneCompletionConfig`.
+    """
+
+    threshold: Tensor
+
+    def __init__(self, config: SceneCompletionConfig) -> None:
+        super().__init__()
+        self.config = config
+        extra = 2 if config.camera_rays else 0
+        self.encoder = _with_extra_channels(config.encoder, extra).build()
+        teacher = config.teacher
+        self.decoder = PointDecoder(
+            self.encoder.channels, config.hidden, teacher.channels if teacher else 0, config.octaves
+        )
+        self.teacher: CachedFeatures | None = None
+        if teacher is not None:
+            self.teacher = CachedFeatures(teacher.extractor.build(), teacher.cache)
+            if self.teacher.stride != config.patch:
+                raise ValueError(f"patch: expected the teacher's stride {self.teacher.stride}, got {config.patch}")
+            self.expansion = FeatureExpansion(teacher.channels, self.teacher.channels, teacher.hidden)
+            self.downsampler = PatchDownsampler(self.teacher.channels, config.patch)
+        self.register_buffer("threshold", torch.tensor(config.threshold))
+
+    def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
+        """The field of an image, in the coordinates of its camera (x right, y down, z forward, metres)."""
+        height, width = image.shape[-2:]
+        if self.config.camera_rays:
+            image = torch.cat([image, _viewing_slopes(K, height, width)], dim=1)
+        folded = self.decoder.fold(self.encoder(image))
+        return PixelAlignedField(self.decoder, folded, K, height, width, self.config.near, self.config.far)
+
+    def expand(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
+        """Unit vectors of the teacher's size from the field's features."""
+        return self.expansion(features)
+
+    def training_step(self, frames: Frames, step: int) -> LossTerms:
+        """Reconstruct patches of half of the views with the colours of the other half."""
+        views = place_views(frames)
+        field = self.encode(frames.image[:, 0], frames.K[:, 0])
+        target, source = (views.pick(part) for part in split_pairs(frames.present))
+        height, width = frames.image.shape[-2:]
+        patches = draw_patches(
+            target.present,
+            height,
+            width,
+            count=self.config.patches,
+            size=self.config.patch,
+            on_grid=self.teacher is not None,
+        )
+        rays = patches.rays(target.K, target.cam_to_field)
+        distances = self._distances(rays, jitter=True)
+        sources = SourceViews(source.image, source.K, invert(source.cam_to_field), source.valid)
+        rendering = render(field, rays, distances, sources=sources, features=self.teacher is not None)
+        return self._terms(rendering, patches, target, source.present)
+
+    @torch.no_grad()
+    def predict(self, frames: Frames) -> CompletionPrediction:
+        """Depth and features of the reference view, and the density of the SSCBench grid in front of it."""
+        if frames.grid_to_cam is None:
+            raise ValueError("frames.grid_to_cam: expected the place of the voxel grid, got None")
+        K, (height, width) = frames.K[:, 0], frames.image.shape[-2:]
+        field = self.encode(frames.image[:, 0], K)
+        distance, features = self.render_view(field, height, width)
+        return CompletionPrediction(
+            depth=distance / ray_lengths(K, height, width),
+            K=K,
+            density=self.density_grid(field, frames.grid_to_cam),
+            threshold=float(self.threshold),
+            frame=SSCBENCH,
+            grid_to_cam=frames.grid_to_cam,
+            features=features,
+        )
+
+    def render_view(
+        self, field: PixelAlignedField, height: int, width: int
+    ) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B C H W"] | None]:
+        """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image."""
+        stride = self.config.render_stride
+        rows, columns = max(height // stride, 1), max(width // stride, 1)
+        batch = field.K.shape[0]
+        pixels = pixel_centres(rows, columns, device=field.K.device).reshape(-1, 2)
+        pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).expand(batch, -1, 2)
+        directions = nn.functional.normalize(unproject(pixels, torch.ones_like(pixels[..., 0]), field.K), dim=-1)
+        parts = []
+        for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):
+            rays = Rays(origins=torch.zeros_like(part), directions=part)
+            parts.append(render(field, rays, self._distances(rays, jitter=False), features=self.teacher is not None))
+        distance = torch.cat([part.distance for part in parts], dim=1).reshape(batch, 1, rows, columns)
+        distance = nn.functional.interpolate(distance, (height, width), mode="bilinear", align_corners=False)[:, 0]
+        if parts[0].features is None:
+            return distance, None
+        features = torch.cat([part.features for part in parts if part.features is not None], dim=1)
+        features = rearrange(features, "b (h w) c -> b c h w", h=rows)
+        return distance, nn.functional.interpolate(features, (height, width), mode="bilinear", align_corners=False)
+
+    def density_grid(self, field: PixelAlignedField, grid_to_cam: Float[Tensor, "B 4 4"]) -> Float[Tensor, "B X Y Z"]:
+        """Density at the centres of the SSCBench grid; 0 where the camera does not look."""
+        grids = []
+        for index in range(field.K.shape[0]):
+            one = field.select(index)
+            seen = field_of_view(SSCBENCH, grid_to_cam[index], field.K[index], field.height, field.width)
+            centres = SSCBENCH.centres(device=field.K.device)[seen]
+            points = transform(grid_to_cam[index], centres)
+            density = [one(part[None], features=False).density[0] for part in points.split(self.config.chunk)]
+            grid = points.new_zeros(SSCBENCH.shape)
+            grid[seen] = torch.cat(density) if density else points.new_zeros(0)
+            grids.append(grid)
+        return torch.stack(grids)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The encoder's trunk at its own rate, the rest at the full one."""
+        trunk = list(self.encoder.trunk.parameters())
+        known = {id(p) for p in trunk}
+        rest = [p for p in self.parameters() if id(p) not in known]
+        return [{"params": trunk, "scale": self.encoder.trunk_rate}, {"params": rest, "scale": 1.0}]
+
+    def _distances(self, rays: Rays, *, jitter: bool) -> Float[Tensor, "B R S"]:
+        shape = rays.directions.shape[:2]
+        config = self.config
+        return inverse_distances(config.near, config.far, config.samples, shape, jitter=jitter, like=rays.directions)
+
+    def _terms(
+        self,
+        rendering: Rendering,
+        patches: Patches,
+        target: PlacedViews,
+        sources_present: Bool[Tensor, "B S"],
+    ) -> LossTerms:
+        config, size = self.config.loss, patches.size
+        assert rendering.colour is not None and rendering.unseen is not None
+        image = patches.take(target.image).flatten(0, 1)
+        valid = patches.take(target.valid[:, :, None].float()).flatten(0, 1)[:, 0] > 0.5
+        colour = rearrange(rendering.colour, "b v (p h w) c -> (b p) v c h w", h=size, w=size)
+        hidden = torch.maximum(rendering.unseen, rendering.unknown[:, None])
+        seen = (hidden < config.unseen_limit) & sources_present[..., None]
+        seen = rearrange(seen, "b v (p h w) -> (b p) v h w", h=size, w=size) & valid[:, None]
+        distance = rearrange(rendering.distance, "b (p h w) -> (b p) h w", h=size, w=size)
+        terms = {
+            "photometric": minimum_reprojection(colour, image, seen, config.ssim),
+            "smoothness": edge_aware_smoothness(1 / distance.clamp(min=1e-3), image),
+        }
+        if self.teacher is not None and rendering.features is not None:
+            pixels = self.expand(rearrange(rendering.features, "b (p h w) c -> (b p) h w c", h=size, w=size))
+            wanted = patches.take_cell(self.teacher_features(target.image)).flatten(0, 1)
+            terms["features"] = feature_reconstruction(self.downsampler(pixels), wanted)
+            terms["feature_smoothness"] = edge_aware_feature_smoothness(rearrange(pixels, "n h w c -> n c h w"), image)
+        weights = {name: getattr(config, name) for name in terms}
+        observed = {"density": rendering.density.detach().mean(), "seen": seen.any(dim=1).float().mean()}
+        if target.depth is not None:
+            observed["depth_ratio"] = _median_ratio(rendering, patches, target)
+        return LossTerms(terms, weights, observed)
+
+    def teacher_features(self, image: Float[Tensor, "B V 3 H W"]) -> Float[Tensor, "B V C h w"]:
+        """What the teacher says of every view."""
+        assert self.teacher is not None
+        return self.teacher(image.flatten(0, 1)).unflatten(0, image.shape[:2])
+
+
+def _viewing_slopes(K: Float[Tensor, "B 3 3"], height: int, width: int) -> Float[Tensor, "B 2 H W"]:
+    """X / z and y / z of every pixel's ray."""
+    pixels = pixel_centres(height, width, device=K.device).reshape(-1, 2).expand(K.shape[0], -1, 2)
+    slopes = unproject(pixels, torch.ones_like(pixels[..., 0]), K)[..., :2]
+    return rearrange(slopes, "b (h w) c -> b c h w", h=height)
+
+
+def _median_ratio(rendering: Rendering, patches: Patches, target: PlacedViews) -> Tensor:
+    """Median of rendered over true distance where truth is known: 1 when the scale is right."""
+    assert target.depth is not None
+    lengths = torch.stack([ray_lengths(K, *target.depth.shape[-2:]) for K in target.K.flatten(0, 1)])
+    truth = target.depth * lengths.reshape(target.depth.shape)
+    truth = patches.take(truth[:, :, None]).reshape(rendering.distance.shape)
+    known = truth > 0
+    return (rendering.distance.detach()[known] / truth[known]).median() if known.any() else truth.new_tensor(torch.nan)
+
+
+def _with_extra_channels(encoder: ImageEncoderConfig, extra: int) -> ImageEncoderConfig:
+    if not isinstance(encoder, UNetEncoderConfig) or encoder.pyramid.extra_channels == extra:
+        return encoder
+    pyramid = encoder.pyramid.model_copy(update={"extra_channels": extra})
+    return encoder.model_copy(update={"pyramid": pyramid})

@@ -1,0 +1,1 @@
+"""Typed nouns that cross floors: what readers make, methods eat, and evaluation and pictures get."""

@@ -1,0 +1,67 @@
+"""A batch: what a training step eats and what a prediction starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """B snippets of V views. View 0 is the reference; the others support it.
+
+    Lengths are metres, images RGB in [0, 1]. Axes are OpenCV's: x right, y down, z forward.
+    The centre of pixel (column i, row j) lies at (i + 0.5, j + 0.5).
+
+    Attributes:
+        image: absent views are 0.
+        K: in pixels of `image`.
+        present: False where the drive has no such frame.
+        valid: False on pixels of a resampled view that its fisheye image does not cover.
+        names: one a snippet, for messages and dumps: "drive frame sensor".
+        cam_to_world: None where it is to be estimated.
+        depth: along z; 0 where nothing was measured.
+        labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
+        voxels: classes of `scene3d.structures.labels.SSC` in the SSCBench grid; 0 = empty, 255 = ignore.
+        grid_to_cam: places that grid in the coordinates of view 0's camera.
+        points: lidar in the coordinates of view 0's camera, padded with NaN.
+    """
+
+    image: Float[Tensor, "B V 3 H W"]
+    K: Float[Tensor, "B V 3 3"]
+    present: Bool[Tensor, "B V"]
+    valid: Bool[Tensor, "B V H W"] | None = None
+    names: tuple[str, ...] = ()
+    cam_to_world: Float[Tensor, "B V 4 4"] | None = None
+    depth: Float[Tensor, "B V H W"] | None = None
+    labels: Int[Tensor, "B V H W"] | None = None
+    voxels: Int[Tensor, "B X Y Z"] | None = None
+    grid_to_cam: Float[Tensor, "B 4 4"] | None = None
+    points: Float[Tensor, "B N 3"] | None = None
+
+    def to(self, device: torch.device | str) -> Frames:
+        """The same frames on another device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v.to(device) for k, v in moved.items() if isinstance(v, Tensor)})
+
+
+def collate(items: Sequence[Frames]) -> Frames:
+    """One batch of several; a field that any item lacks is absent from the batch. Point clouds are padded with NaN."""
+    batch: dict[str, object] = {"names": tuple(name for item in items for name in item.names)}
+    for f in fields(Frames):
+        values = [getattr(item, f.name) for item in items]
+        if f.name == "names":
+            continue
+        if any(value is None for value in values):
+            batch[f.name] = None
+        elif f.name == "points":
+            batch[f.name] = torch.nn.utils.rnn.pad_sequence(
+                [cloud for value in values for cloud in value], batch_first=True, padding_value=torch.nan
+            )
+        else:
+            batch[f.name] = torch.cat(values, dim=0)
+    return Frames(**batch)  # type: ignore[arg-type]

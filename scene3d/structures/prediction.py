@@ -1,0 +1,57 @@
+"""What methods answer with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scene3d.geometry.voxels import VoxelFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthPrediction:
+    """Depth of B images.
+
+    Attributes:
+        depth: along z, metres where `is_metric`, else up to one scale an image.
+        K: of the images, pixels.
+        is_metric: whether the training gave the scale (stereo or true poses did, a pose network did not).
+    """
+
+    depth: Float[Tensor, "B H W"]
+    K: Float[Tensor, "B 3 3"]
+    is_metric: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompletionPrediction:
+    """B scenes completed from one image each.
+
+    Attributes:
+        depth: along z in the reference view, metres.
+        K: of the reference view, pixels.
+        density: 1/m at the centres of the cells of `frame`.
+        threshold: density from which a cell counts as occupied; chosen on training data, never on the test's.
+        frame: the grid, in velodyne axes.
+        grid_to_cam: places the grid in the reference camera.
+        features: of the reference view, rendered; None where the method has none.
+        classes: class of each cell (`scene3d.structures.labels.SSC`, 0 = empty); None without semantics.
+        labels: class of each pixel (`scene3d.structures.labels.CITYSCAPES`); None without semantics.
+        is_metric: as in `DepthPrediction`.
+    """
+
+    depth: Float[Tensor, "B H W"]
+    K: Float[Tensor, "B 3 3"]
+    density: Float[Tensor, "B X Y Z"]
+    threshold: float
+    frame: VoxelFrame
+    grid_to_cam: Float[Tensor, "B 4 4"]
+    features: Float[Tensor, "B C H W"] | None = None
+    classes: Int[Tensor, "B X Y Z"] | None = None
+    labels: Int[Tensor, "B H W"] | None = None
+    is_metric: bool = True
+
+
+Prediction = DepthPrediction | CompletionPrediction

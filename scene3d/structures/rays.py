@@ -1,0 +1,21 @@
+"""Rays of a batch of scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rays:
+    """R rays of each of B scenes, in the coordinates that the scene's field is asked in.
+
+    Attributes:
+        origins: metres.
+        directions: unit length, so that a position along the ray is a distance in metres.
+    """
+
+    origins: Float[Tensor, "B R 3"]
+    directions: Float[Tensor, "B R 3"]

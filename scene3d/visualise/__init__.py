@@ -1,0 +1,1 @@
+"""Pictures, meshes, viewers and the report that show what a method found."""

@@ -1,0 +1,25 @@
+"""Frequency encoding of positions."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def encoded_size(dimensions: int, octaves: int) -> int:
+    """Number of channels that `encode_frequencies` makes of that many dimensions."""
+    return dimensions * (1 + 2 * octaves)
+
+
+def encode_frequencies(x: Float[Tensor, "*n D"], octaves: int, base: float = 1.5) -> Float[Tensor, "*n E"]:
+    """The input itself, then sine and cosine of it at `octaves` frequencies base, 2 base, 4 base, ...
+
+    Channels are ordered by frequency, then sine before cosine, then dimension.
+
+    Source: Mildenhall et al., "NeRF", ECCV 2020, eq. 4; base 1.5 as in "Behind the scenes", CVPR 2023.
+    """
+    frequencies = base * 2.0 ** torch.arange(octaves, device=x.device, dtype=x.dtype)
+    angles = x[..., None, :] * frequencies[:, None]
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-2)
+    return torch.cat([x, waves.flatten(-3)], dim=-1)

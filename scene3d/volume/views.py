@@ -1,0 +1,72 @@
+"""The views of a snippet, placed around its reference camera, and which of them are reconstructed from which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scene3d.geometry.se3 import invert
+from scene3d.structures.frames import Frames
+
+
+@dataclass(frozen=True)
+class PlacedViews:
+    """V views of each of B snippets, in the coordinates of the field: those of view 0's camera."""
+
+    image: Float[Tensor, "B V 3 H W"]
+    K: Float[Tensor, "B V 3 3"]
+    cam_to_field: Float[Tensor, "B V 4 4"]
+    valid: Bool[Tensor, "B V H W"]
+    present: Bool[Tensor, "B V"]
+    depth: Float[Tensor, "B V H W"] | None
+
+    def pick(self, index: Int[Tensor, "B L"]) -> PlacedViews:
+        """Some of the views, by their number."""
+        batch = torch.arange(index.shape[0], device=index.device)[:, None]
+        depth = None if self.depth is None else self.depth[batch, index]
+        parts = (self.image, self.K, self.cam_to_field, self.valid, self.present)
+        return PlacedViews(*(part[batch, index] for part in parts), depth=depth)
+
+
+def place_views(frames: Frames) -> PlacedViews:
+    """The views of snippets whose cameras are known.
+
+    Raises:
+        ValueError: the frames carry no transforms.
+    """
+    if frames.cam_to_world is None:
+        raise ValueError("frames.cam_to_world: expected the place of every view, got None")
+    valid = frames.valid
+    if valid is None:
+        valid = frames.present[..., None, None].expand(*frames.image.shape[:2], *frames.image.shape[-2:])
+    cam_to_field = invert(frames.cam_to_world[:, :1]) @ frames.cam_to_world
+    return PlacedViews(frames.image, frames.K, cam_to_field, valid, frames.present, frames.depth)
+
+
+def split_pairs(present: Bool[Tensor, "B V"]) -> tuple[Int[Tensor, "B L"], Int[Tensor, "B S"]]:
+    """One view of each pair (0, 1), (2, 3), ... to reconstruct, the other to fetch colours from, by a fair coin.
+
+    A pair is a camera at two times, so each reconstruction needs geometry that holds over time and
+    between cameras. Where one view of a pair is absent, the views that are left alone take turns, so
+    that a stereo pair without a neighbour in time still teaches.
+
+    Args:
+        present: which views there are; V is even.
+
+    Raises:
+        ValueError: an odd number of views.
+    """
+    batch, views = present.shape
+    if views % 2:
+        raise ValueError(f"views: expected pairs, got {views} views; add the partner of the last one")
+    pairs = present.unflatten(1, (-1, 2))
+    coin = torch.randint(0, 2, pairs.shape[:2], device=present.device)
+    alone = pairs[..., 0] != pairs[..., 1]
+    which = pairs[..., 1].long()
+    turn = (alone.cumsum(dim=1) + torch.randint(0, 2, (batch, 1), device=present.device)) % 2
+    coin = torch.where(alone, torch.where(turn == 0, which, 1 - which), coin)
+    first = torch.arange(0, views, 2, device=present.device).expand(batch, -1)
+    return first + coin, first + 1 - coin

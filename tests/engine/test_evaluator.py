@@ -1,0 +1,179 @@
+"""The evaluator on streets of a few hundred cells: ours, the baselines, and what is said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from scene3d.engine.evaluator import EvaluateConfig, evaluate
+from scene3d.errors import DataError, UsageError
+from scene3d.evaluation.report import load_report
+from scene3d.geometry.voxels import VoxelFrame
+from scene3d.structures.frames import Frames
+from scene3d.structures.prediction import CompletionPrediction, DepthPrediction
+
+GRID = VoxelFrame(origin=(0.0, -1.6, -0.8), size=0.2, shape=(16, 16, 8))
+GRID_TO_CAM = torch.tensor([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 1.0], [0, 0, 0, 1]])
+K = torch.tensor([[12.0, 0, 12], [0, 12.0, 8], [0, 0, 1]])
+SMALL = EvaluateConfig(protocol="street exact", ranges=(1.6, 3.2), crop=False, frames=4)
+
+
+def street(seed: int) -> Frames:
+    """A road (class 7) in the lowest layer, and a car (class 1) that stands somewhere on it."""
+    voxels = torch.zeros(16, 16, 8, dtype=torch.int64)
+    voxels[:, :, 0] = 7
+    x, y = torch.randint(2, 12, (2,), generator=torch.Generator().manual_seed(seed)).tolist()
+    voxels[x : x + 3, y : y + 3, 1:4] = 1
+    depth = torch.full((1, 1, 16, 24), 1.0 + 0.2 * x)
+    return Frames(
+        image=torch.zeros(1, 1, 3, 16, 24),
+        K=K[None, None],
+        present=torch.ones(1, 1, dtype=torch.bool),
+        names=(f"street {seed}",),
+        depth=depth,
+        labels=torch.full((1, 1, 16, 24), 13),
+        voxels=voxels[None],
+        grid_to_cam=GRID_TO_CAM[None],
+    )
+
+
+@dataclass
+class Streets:
+    seeds: range
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, index: int) -> Frames:
+        return street(self.seeds[index])
+
+
+class Oracle:
+    """Knows the truth; its density is 5 where something is and 2 elsewhere, its depth 10 % too large."""
+
+    def predict(self, frames: Frames) -> CompletionPrediction:
+        return CompletionPrediction(
+            depth=frames.depth[:, 0] * 1.1,
+            K=frames.K[:, 0],
+            density=torch.where(frames.voxels > 0, 5.0, 2.0),
+            threshold=0.5,
+            frame=GRID,
+            grid_to_cam=frames.grid_to_cam,
+            classes=frames.voxels.clone(),
+            labels=frames.labels[:, 0],
+        )
+
+
+@pytest.fixture(scope="module")
+def report():
+    told = []
+    result = evaluate(
+        Oracle(),
+        Streets(range(100, 110)),
+        SMALL,
+        fit_data=Streets(range(12)),
+        frame=GRID,
+        provenance={"seed": "0"},
+        progress=lambda *step: told.append(step),
+    )
+    assert told[-1] == ("scoring val", 4, 4)
+    return result
+
+
+def test_the_fitted_threshold_separates_what_the_stored_one_does_not(report):
+    title = "completion, solid"
+    assert report.figure(title, "ours", "IoU 3.2 m") == 1.0
+    # Every density is above 0.5, so the stored threshold calls everything occupied.
+    everything = report.figure(title, "everything occupied", "IoU 3.2 m")
+    assert report.figure(title, "ours, threshold of the weights", "IoU 3.2 m") == everything
+    assert 0 < everything < 0.5
+
+
+def test_the_mean_grid_knows_the_road_and_not_the_car(report):
+    assert report.figure("completion, solid", "mean grid", "IoU 3.2 m") > 0.6
+    assert report.figure("completion, solid without ground", "mean grid", "IoU 3.2 m") < 0.5
+    assert report.figure("completion, solid without ground", "ours", "IoU 3.2 m") == 1.0
+
+
+def test_the_height_cut_finds_the_road(report):
+    # The road alone (256 cells) against road and car (27 more), or fewer in view: the cut is at its layer.
+    assert report.figure("completion, solid", "best height cut", "precision 3.2 m") == 1.0
+
+
+def test_every_region_and_every_baseline_is_there(report):
+    titles = [table.title for table in report.tables]
+    for kind in ("solid", "shell", "occluded"):
+        for suffix in ("", " without ground"):
+            table = report.tables[titles.index(f"completion, {kind}{suffix}")]
+            assert set(table.rows) == {
+                "ours",
+                "ours, threshold of the weights",
+                "mean grid",
+                "best height cut",
+                "everything occupied",
+                "predicted depth unprojected",
+            }
+            assert "street exact" in table.note
+
+
+def test_depth_stands_beside_the_median_image_and_scaling_is_said_aloud(report):
+    assert report.figure("depth", "ours", "abs_rel") == pytest.approx(0.1)
+    assert report.figure("depth", "ours", "median_ratio") == pytest.approx(1 / 1.1)
+    assert report.figure("depth", "ours", "ratio_spread") == pytest.approx(0.0, abs=1e-6)
+    assert report.figure("depth", "ours, median scaled", "abs_rel") == pytest.approx(0.0, abs=1e-6)
+    assert report.figure("depth", "median training depth image", "abs_rel") > 0
+
+
+def test_classes_stand_beside_the_majority_of_the_mean_grid(report):
+    # Two classes of fifteen are there, both right; one of the twelve that are not ground.
+    assert report.figure("classes of voxels", "ours", "mIoU 3.2 m") == pytest.approx(2 / 15)
+    assert report.figure("classes of voxels", "ours", "mIoU without ground classes 3.2 m") == pytest.approx(1 / 12)
+    assert report.figure("classes of voxels", "mean grid", "mIoU 3.2 m") < 2 / 15
+    assert report.figure("classes of pixels", "ours", "accuracy") == 1.0
+
+
+def test_a_report_comes_back_from_its_file(report, tmp_path):
+    report.save(tmp_path / "new" / "report.json")
+    assert load_report(tmp_path / "new" / "report.json") == report
+    assert "| mean grid |" in report.as_markdown()
+    assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "report.json"]
+
+
+def test_without_training_data_the_report_says_what_is_missing():
+    report = evaluate(Oracle(), Streets(range(2)), SMALL, frame=GRID)
+    assert "no baselines" in report.notes[0]
+    assert set(report.tables[1].rows) == {"ours, threshold of the weights"}
+
+
+def test_a_depth_method_is_scored_on_depth_alone():
+    class Flat:
+        def predict(self, frames: Frames) -> DepthPrediction:
+            return DepthPrediction(depth=frames.depth[:, 0], K=frames.K[:, 0], is_metric=True)
+
+    report = evaluate(Flat(), Streets(range(2)), SMALL, frame=GRID)
+    assert [table.title for table in report.tables] == ["depth"]
+
+
+def test_a_grid_that_lies_elsewhere_is_refused():
+    class Shifted(Oracle):
+        def predict(self, frames: Frames) -> CompletionPrediction:
+            return replace(super().predict(frames), grid_to_cam=frames.grid_to_cam + 0.1)
+
+    with pytest.raises(UsageError, match="elsewhere"):
+        evaluate(Shifted(), Streets(range(1)), SMALL, frame=GRID)
+
+
+def test_frames_without_truth_are_an_error():
+    class Bare(Streets):
+        def __getitem__(self, index: int) -> Frames:
+            return replace(street(index), depth=None, voxels=None, labels=None)
+
+    with pytest.raises(DataError, match="none of the 2 frames"):
+        evaluate(Oracle2(), Bare(range(2)), SMALL, frame=GRID)
+
+
+class Oracle2(Oracle):
+    def predict(self, frames: Frames) -> DepthPrediction:
+        return DepthPrediction(depth=torch.ones(1, 16, 24), K=frames.K[:, 0], is_metric=True)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from scene3d.geometry.camera import pinhole
+from scene3d.geometry.rays import pixel_rays
+from scene3d.geometry.se3 import rigid
+from scene3d.losses.photometric import minimum_reprojection
+from scene3d.methods.scene_completion import CompletionLossConfig, SceneCompletion, SceneCompletionConfig
+from scene3d.nn.image_encoder import UNetEncoderConfig
+from scene3d.nn.resnet import SmallResNetConfig
+from scene3d.structures.frames import Frames
+from scene3d.structures.rays import Rays
+from scene3d.volume import FieldSample
+from scene3d.volume.renderer import render
+from scene3d.volume.sampling import inverse_distances
+from scene3d.volume.source_views import SourceViews
+
+HEIGHT, WIDTH, WALL = 32, 64, 7.0
+TINY = SceneCompletionConfig(
+    encoder=UNetEncoderConfig(pyramid=SmallResNetConfig(widths=(8, 16, 16), blocks=1), widths=(8, 16), channels=16),
+    hidden=16,
+    samples=24,
+    patches=8,
+    near=3.0,
+    far=30.0,
+    render_stride=1,
+)
+
+
+def _paint(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """A colour for each place on the wall, smooth but nowhere flat."""
+    waves = [torch.sin(1.9 * x + 0.4 * y), torch.sin(1.3 * y - 0.7 * x + 1), torch.sin(2.3 * x - 1.1 * y + 2)]
+    return torch.stack([0.5 + 0.45 * wave for wave in waves])
+
+
+def _wall_frames() -> Frames:
+    """A painted wall 7 m ahead, seen by a stereo pair of 0.5 m baseline before and after a step of 0.6 m."""
+    camera = pinhole(40.0, HEIGHT, WIDTH)
+    places = [(0.0, 0.0), (0.0, 0.6), (0.5, 0.0), (0.5, 0.6)]
+    cam_to_world = torch.stack([rigid(torch.eye(3), torch.tensor([x, 0.0, z])) for x, z in places])
+    rows, columns = torch.meshgrid(torch.arange(HEIGHT) + 0.5, torch.arange(WIDTH) + 0.5, indexing="ij")
+    pixels = torch.stack([columns, rows], dim=-1).reshape(-1, 2)
+    images, depths = [], []
+    for matrix in cam_to_world:
+        origins, directions = pixel_rays(pixels, camera.K, matrix)
+        depth = WALL - matrix[2, 3]
+        points = origins + directions * (depth / directions[:, 2:])
+        images.append(_paint(points[:, 0], points[:, 1]).reshape(3, HEIGHT, WIDTH))
+        depths.append(depth.expand(HEIGHT, WIDTH))
+    return Frames(
+        image=torch.stack(images)[None],
+        K=camera.K.expand(1, 4, 3, 3),
+        present=torch.ones(1, 4, dtype=torch.bool),
+        names=("wall",),
+        cam_to_world=cam_to_world[None],
+        depth=torch.stack(depths)[None],
+        grid_to_cam=torch.tensor([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])[None],
+    )
+
+
+def test_it_learns_where_a_wall_is_from_images_alone():
+    frames, method = _wall_frames(), SceneCompletion(TINY)
+    optimiser = torch.optim.Adam(method.parameters(), 5e-3)
+    for step in range(120):
+        optimiser.zero_grad()
+        method.training_step(frames, step).total().backward()
+        optimiser.step()
+    depth = method.eval().predict(frames).depth
+    assert (depth / WALL).median().item() == pytest.approx(1.0, abs=0.12)
+
+
+def test_true_geometry_has_a_smaller_loss_than_a_wrong_scale():
+    """The check that any data set's transforms should pass: see `test_convention_*` of the geometry."""
+    frames = _wall_frames()
+
+    def error(scale: float) -> float:
+        def wall(points: torch.Tensor, *, features: bool = True) -> FieldSample:
+            z = points[..., 2]
+            return FieldSample((z > WALL * scale).float() * 1e4, z > 0)
+
+        assert frames.cam_to_world is not None
+        camera = pinhole(40.0, HEIGHT, WIDTH)
+        rows, columns = torch.meshgrid(torch.arange(8.0, 16) + 0.5, torch.arange(24.0, 32) + 0.5, indexing="ij")
+        origins, directions = pixel_rays(torch.stack([columns, rows], -1).reshape(-1, 2), camera.K, torch.eye(4))
+        rays = Rays(origins=origins[None], directions=directions[None])
+        distances = inverse_distances(3.0, 30.0, 400, (1, 64), jitter=False, like=origins)
+        sources = SourceViews(
+            frames.image[:, 1:],
+            frames.K[:, 1:],
+            torch.linalg.inv(frames.cam_to_world[:, 1:]),
+            torch.ones(1, 3, HEIGHT, WIDTH, dtype=torch.bool),
+        )
+        rendering = render(wall, rays, distances, sources=sources)
+        assert rendering.colour is not None
+        colour = rendering.colour[0].transpose(1, 2).reshape(1, 3, 3, 8, 8)
+        seen = torch.ones(1, 3, 8, 8, dtype=torch.bool)
+        return minimum_reprojection(colour, frames.image[:, 0, :, 8:16, 24:32], seen, ssim_weight=0.0).item()
+
+    assert error(1.0) < 0.5 * min(error(0.9), error(1.1))
+
+
+def test_a_prediction_is_deterministic_and_says_its_grid():
+    frames, method = _wall_frames(), SceneCompletion(TINY).eval()
+    first, second = method.predict(frames), method.predict(frames)
+    assert torch.equal(first.depth, second.depth) and torch.equal(first.density, second.density)
+    assert first.density.shape == (1, 256, 256, 32)
+    # Nothing is said of what the camera does not look at: the grid starts at the camera and is 51.2 m wide.
+    assert (first.density[0, 0] == 0).all() and (first.density[0, 200, 128] > 0).any()
+
+
+def test_weights_of_the_loss_are_the_ones_configured():
+    config = TINY.model_copy(update={"loss": CompletionLossConfig(photometric=2.0, smoothness=0.5)})
+    terms = SceneCompletion(config).training_step(_wall_frames(), 0)
+    expected = 2.0 * terms.terms["photometric"] + 0.5 * terms.terms["smoothness"]
+    torch.testing.assert_close(terms.total(), expected)
+
+
+def test_frames_without_transforms_are_refused_in_words():
+    frames = _wall_frames()
+    blind = Frames(image=frames.image, K=frames.K, present=frames.present)
+    with pytest.raises(ValueError, match="cam_to_world"):
+        SceneCompletion(TINY).training_step(blind, 0)
+
+
+def test_a_batch_of_two_is_each_alone():
+    frames = _wall_frames()
+    method = SceneCompletion(TINY).eval()
+    with torch.no_grad():
+        one = method.encode(frames.image[:, 0], frames.K[:, 0])
+        two = method.encode(frames.image[0, :2], frames.K[0, :2])
+        points = torch.rand(1, 20, 3) + torch.tensor([0.0, 0, 6])
+        torch.testing.assert_close(two(points.expand(2, -1, -1)).density[:1], one(points).density)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import torch
+
+from scene3d.geometry.camera import pinhole, project
+from scene3d.volume.encoding import encode_frequencies
+from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
+
+CAMERA = pinhole(20.0, 16, 24)
+
+
+def _field(decoder: PointDecoder, feature_map: torch.Tensor) -> PixelAlignedField:
+    K = CAMERA.K.to(feature_map.dtype)[None]
+    return PixelAlignedField(decoder, decoder.fold(feature_map), K, CAMERA.height, CAMERA.width, 3.0, 80.0)
+
+
+def test_folding_the_first_layer_into_the_map_changes_nothing():
+    decoder = PointDecoder(5, 8, 4, octaves=3).double()
+    feature_map = torch.randn(1, 5, 8, 12, dtype=torch.float64)
+    points = torch.randn(1, 200, 3, dtype=torch.float64) * torch.tensor([3.0, 2.0, 1.0]) + torch.tensor([0, 0, 8.0])
+    answer = _field(decoder, feature_map)(points)
+
+    # The published order: sample the map, join the encoding, then the first layer.
+    pixels, depth = project(points, CAMERA.K.double()[None])
+    size = torch.tensor([24.0, 16.0], dtype=torch.float64)
+    grid = 2 * pixels / size - 1
+    sampled = torch.nn.functional.grid_sample(
+        feature_map, grid[:, :, None], padding_mode="border", align_corners=False
+    )[..., 0].mT
+    inverse = (1 / depth - 1 / 80) / (1 / 3 - 1 / 80)
+    position = torch.cat([grid.clamp(-2, 2), (2 * inverse - 1).clamp(-2, 2)[..., None]], dim=-1)
+    hidden = torch.relu(decoder.from_map(sampled) + decoder.from_position(encode_frequencies(position, 3)))
+    expected = torch.nn.functional.softplus(decoder.to_density(hidden)[..., 0])
+    torch.testing.assert_close(answer.density, expected)
+    assert answer.features is not None and decoder.to_features is not None
+    torch.testing.assert_close(answer.features, decoder.to_features(hidden))
+
+
+def test_only_points_in_front_of_the_camera_and_in_the_image_are_valid():
+    field = _field(PointDecoder(5, 8, 0, octaves=3), torch.randn(1, 5, 8, 12))
+    # At 10 m the half width is 10 * 12 / 20 = 6 m, the half height 4 m.
+    points = torch.tensor([[[0, 0, 10.0], [5.9, 3.9, 10], [6.1, 0, 10], [0, 4.1, 10], [0, 0, -10]]])
+    sample = field(points)
+    assert sample.valid.tolist() == [[True, True, False, False, False]]
+    assert sample.features is None
+
+
+def test_a_batch_is_its_parts():
+    decoder = PointDecoder(5, 8, 4, octaves=3)
+    feature_map = torch.randn(2, 5, 8, 12)
+    K = CAMERA.K[None].expand(2, 3, 3)
+    both = PixelAlignedField(decoder, decoder.fold(feature_map), K, CAMERA.height, CAMERA.width, 3.0, 80.0)
+    points = torch.rand(2, 30, 3) * 5 + 2
+    second = both.select(1)(points[1:])
+    torch.testing.assert_close(both(points).density[1:], second.density)
