@@ -7,6 +7,7 @@ Nothing here or in the verbs' modules imports torch before a verb runs, so that 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     traceback = "--traceback" in words
     words = [word for word in words if word != "--traceback"]
+    logging.basicConfig(format="scene3d: %(message)s")
+    logging.getLogger("scene3d").setLevel(logging.INFO)
     try:
         status = _run(words)
         sys.stdout.flush()

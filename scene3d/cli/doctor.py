@@ -29,9 +29,5 @@ def doctor(*, json: bool = False) -> int:
         mark = "ok     " if finding.ok else "MISSING" if finding.required else "without"
         fix = "" if finding.ok or not finding.fix else f"  ->  {finding.fix}"
         print(f"{mark} {finding.name:<24} {finding.found}{fix}")
-    print(
-        "everything that is needed is here"
-        if healthy
-        else "scene3d will not run as it is: mend what is MISSING"
-    )
+    print("everything that is needed is here" if healthy else "scene3d will not run as it is: mend what is MISSING")
     return 0 if healthy else FAILED

@@ -73,9 +73,7 @@ def _requirements() -> Iterator[Finding]:
     yield Finding("scene3d", metadata.version("scene3d"), required=True)
     for requirement in requirements:
         if "extra ==" not in requirement:
-            yield _package(
-                _name_of(requirement), required=True, fix=f'pip install "{requirement.split(";")[0]}"'
-            )
+            yield _package(_name_of(requirement), required=True, fix=f'pip install "{requirement.split(";")[0]}"')
 
 
 def _extras() -> Iterator[Finding]:
@@ -126,9 +124,7 @@ def _display() -> Iterator[Finding]:
     fix = "scene3d show --screenshot draws without one"
     yield Finding("display", display or "none", bool(display), False, fix)
     fix = f"apt-get install -y libegl1 {_DRIVERS}"
-    yield Finding(
-        "off-screen drawing", "EGL" if _loads("libEGL.so.1") else "no EGL", _loads("libEGL.so.1"), False, fix
-    )
+    yield Finding("off-screen drawing", "EGL" if _loads("libEGL.so.1") else "no EGL", _loads("libEGL.so.1"), False, fix)
 
 
 def _loads(library: str) -> bool:

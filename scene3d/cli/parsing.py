@@ -33,9 +33,7 @@ def parse(verb: Callable[..., int], name: str, words: Sequence[str]) -> Callable
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
-            return tyro.cli(
-                _deferred(verb), prog=name, description=_about(verb), args=list(words), config=_STYLE
-            )
+            return tyro.cli(_deferred(verb), prog=name, description=_about(verb), args=list(words), config=_STYLE)
     except SystemExit as stop:
         if stop.code == 0:
             raise
@@ -68,9 +66,7 @@ def _flags(verb: Callable[..., int]) -> set[str]:
     hints = get_type_hints(verb, include_extras=True)
     flags = {"--help"}
     for parameter in inspect.signature(verb).parameters.values():
-        renamed = [
-            mark.name for mark in getattr(hints[parameter.name], "__metadata__", ()) if hasattr(mark, "name")
-        ]
+        renamed = [mark.name for mark in getattr(hints[parameter.name], "__metadata__", ()) if hasattr(mark, "name")]
         name = (renamed[0] if renamed and renamed[0] else parameter.name).replace("_", "-")
         flags.add(f"--{name}")
     return flags

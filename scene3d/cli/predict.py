@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from scene3d.cli.inputs import images_of
-from scene3d.cli.outputs import refuse_existing, write_prediction
+from scene3d.cli.outputs import refuse_existing
 
 
 def predict(
@@ -39,15 +39,22 @@ def predict(
         device: "auto", "cpu", "cuda" or "cuda:1".
         overwrite: replace results that exist.
     """
-    from scene3d import recipe
-
     images = images_of(source, every=every)
     refuse_existing(out, overwrite=overwrite)
-    predictor = recipe.load(weights, device=device)
+    from scene3d.recipe import load
+    from scene3d.visualise.results import write_results
+
+    predictor = load(weights, device=device)
     for name, image in images:
-        folder = out / name if name else out
-        for path in write_prediction(
-            predictor, image, folder, K=K, open3d=not no_open3d, overwrite=overwrite
-        ):
+        frames = predictor.frames(image, K)
+        files = write_results(
+            predictor.predict_frames(frames),
+            frames.image[0, 0],
+            out / name if name else out,
+            title=name or source.name,
+            open3d=not no_open3d,
+            overwrite=overwrite,
+        )
+        for path in files:
             print(path)
     return 0

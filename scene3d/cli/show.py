@@ -34,7 +34,7 @@ def show(
         refuse_existing(screenshot, overwrite=overwrite)
     from scene3d.visualise import viewer
 
-    viewer.show(files, screenshot=screenshot)
-    if screenshot is not None:
-        print(screenshot)
+    picture = viewer.show(files, screenshot=screenshot)
+    if picture is not None:
+        print(picture)
     return 0

@@ -98,9 +98,7 @@ def parse(config_class: type[C], tree: Mapping[str, Any], source: Path | str) ->
     except ValidationError as error:
         from scene3d.config.mistakes import describe
 
-        raise ConfigError(
-            "\n".join(f"{source}: {line}" for line in describe(config_class, tree, error))
-        ) from None
+        raise ConfigError("\n".join(f"{source}: {line}" for line in describe(config_class, tree, error))) from None
 
 
 def dump(config: Config, *, places: bool = True) -> dict[str, Any]:
@@ -173,9 +171,8 @@ def _set(tree: Any, names: Sequence[str], value: Any, source: str) -> None:
         elif isinstance(tree, list) and name.isdecimal() and int(name) < len(tree):
             tree = tree[int(name)]
         else:
-            raise ConfigError(
-                f"{source}: {'.'.join(names[: depth + 1])}: expected a mapping above, got {_kind(tree)}"
-            )
+            key = ".".join(names[:depth])
+            raise ConfigError(f"{source}: {key}: expected a mapping, got {_kind(tree)}")
     if isinstance(tree, dict):
         tree[last] = value
     elif isinstance(tree, list) and last.isdecimal() and int(last) < len(tree):
@@ -194,11 +191,7 @@ def _remember(value: Any, folder: Path) -> Any:
 
 def _placed(value: Any, *, as_path: bool) -> Any:
     if isinstance(value, Text):
-        return (
-            Path(os.path.normpath(value.folder / Path(value).expanduser()))
-            if as_path and value
-            else str(value)
-        )
+        return Path(os.path.normpath(value.folder / Path(value).expanduser())) if as_path and value else str(value)
     if isinstance(value, (list, tuple)):
         return type(value)([_placed(item, as_path=as_path) for item in value])
     return value

@@ -35,10 +35,7 @@ def describe(config_class: type[Config], tree: Mapping[str, Any], error: Validat
             got[place.key] = _shown(place.value)
         else:
             lines.append(line)
-    lines += [
-        f"{key}: expected {' or '.join(dict.fromkeys(what))}, got {got[key]}"
-        for key, what in expected.items()
-    ]
+    lines += [f"{key}: expected {' or '.join(dict.fromkeys(what))}, got {got[key]}" for key, what in expected.items()]
     return list(dict.fromkeys(lines))
 
 

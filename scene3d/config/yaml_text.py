@@ -42,16 +42,16 @@ def _refuse(text: str, source: str) -> None:
     """Nothing in a recipe needs a tag, which names code, or an alias, by which 271 bytes become gigabytes."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        where = f"{source}:{event.start_mark.line + 1}"
+        where = f"{source}:{event.start_mark.line + 1}" if event.start_mark else source
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise ConfigError(f"{where}: expected at most {DEEPEST} levels, got more")
         if isinstance(event, yaml.AliasEvent):
-            raise ConfigError(
-                f"{where}: expected plain values, got the alias *{event.anchor}; write the value out"
-            )
-        if getattr(event, "tag", None) is not None:
-            raise ConfigError(f"{where}: expected plain values, got the tag {event.tag}", hint="leave it out")
+            got = f"got the alias *{event.anchor}"
+            raise ConfigError(f"{where}: expected plain values, {got}", hint="write the value out")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise ConfigError(f"{where}: expected plain values, got the tag {tag}", hint="leave it out")
 
 
 class _Loader(yaml.SafeLoader):

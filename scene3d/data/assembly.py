@@ -85,7 +85,7 @@ def assemble(
         present=torch.tensor([[shot is not None for shot in shots]]),
         valid=torch.stack([view.valid for view in views])[None],
         names=(sample_name(index.scene, reference),),
-        cam_to_world=_transforms(shots),
+        cam_to_world=_transforms(reference, shots[1:]),
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
         voxels=None if grid is None else remap(read_voxels(grid), SSCBENCH_TO_SSC)[None],
@@ -114,16 +114,14 @@ def _relative(
     return invert(cam_to_world.double()) @ thing_to_world.double()
 
 
-def _transforms(shots: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"] | None:
+def _transforms(reference: Shot, support: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"] | None:
     """``cam_to_world`` with the reference camera as the world; None if a view that is there has none."""
     identity = torch.eye(4, dtype=torch.float64)
-    matrices = [identity]
-    for shot in shots[1:]:
-        known = identity if shot is None else _relative(view_to_world(shot), view_to_world(shots[0]))
-        if known is None:
-            return None
-        matrices.append(known)
-    return None if view_to_world(shots[0]) is None else torch.stack(matrices)[None].float()
+    world = view_to_world(reference)
+    matrices = [None if world is None else identity]
+    matrices += [identity if shot is None else _relative(view_to_world(shot), world) for shot in support]
+    known = [matrix for matrix in matrices if matrix is not None]
+    return torch.stack(known)[None].float() if len(known) == len(matrices) else None
 
 
 def _points(shot: Shot, index: Index) -> Float[Tensor, "N 3"] | None:

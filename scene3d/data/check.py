@@ -6,18 +6,23 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image, read_labels
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import read_kitti_360
-from scene3d.data.kitti_files import read_scan
+from scene3d.data.kitti_files import numbered_files, read_scan
 from scene3d.data.posed_images import FILE, read_posed_images
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import check_size
 from scene3d.errors import Scene3dError, wrong_file
 from scene3d.geometry.camera import Camera
+from scene3d.geometry.fisheye import Fisheye
 from scene3d.structures.scene import Scene
 
 LAYOUTS = "a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images"
@@ -57,21 +62,25 @@ def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]
     Raises:
         DataError: the folder is none of these.
     """
+    refused: list[Problem] = []
     problems: list[Problem] = []
     jobs: list[Callable[[], None]] = []
     for drive in _drives(Path(root)):
         try:
             scenes = drive.read()
         except Scene3dError as error:
-            problems.append(_problem(error, drive.folders[0]))
+            refused.append(_problem(error, drive.folders[0]))
             jobs += _open_all(drive.folders)
             continue
         for scene in scenes:
             problems += [*_gaps(scene), *_lone_transforms(scene), *_odd_cameras(scene)]
             jobs += _open_scene(scene)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        problems += [problem for problem in pool.map(_try, jobs) if problem is not None]
-    return sorted(set(problems), key=lambda problem: (str(problem.file), problem.what))
+        opened = [problem for problem in pool.map(_try, jobs) if problem is not None]
+    # The reader may have stumbled over the same file before.
+    known = {problem.file for problem in refused}
+    found = [*refused, *problems, *(problem for problem in opened if problem.file not in known)]
+    return sorted(set(found), key=lambda problem: (str(problem.file), problem.what))
 
 
 def _drives(root: Path) -> list[_Drive]:
@@ -83,13 +92,13 @@ def _drives(root: Path) -> list[_Drive]:
         return [_kitti_360(root, name) for name in names]
     if (root / "sequences").is_dir():
         folders = [folder for folder in sorted((root / "sequences").glob("*")) if folder.is_dir()]
-        return [_Drive((f,), lambda name=f.name: read_kitti_odometry(root, [name])) for f in folders]
+        return [_Drive((f,), partial(read_kitti_odometry, root, [f.name])) for f in folders]
     folders = [folder for folder in sorted(root.glob("????_??_??/*_drive_*")) if folder.is_dir()]
     if folders:
-        return [_Drive((f,), lambda name=f.name: read_kitti_raw(root, [name])) for f in folders]
+        return [_Drive((f,), partial(read_kitti_raw, root, [f.name])) for f in folders]
     files = [root / FILE] if (root / FILE).exists() else sorted(root.glob(f"*/{FILE}"))
     if files:
-        return [_Drive((f.parent,), lambda folder=f.parent: read_posed_images(folder)) for f in files]
+        return [_Drive((f.parent,), partial(read_posed_images, f.parent)) for f in files]
     raise wrong_file(root, expected=LAYOUTS, got="none of them" if root.is_dir() else "no such folder")
 
 
@@ -99,7 +108,7 @@ def _kitti_360(root: Path, name: str) -> _Drive:
         root / "data_2d_semantics" / "train" / name,
         root / "data_3d_raw" / name,
     )
-    return _Drive(folders, lambda: read_kitti_360(root, [name]))
+    return _Drive(folders, partial(read_kitti_360, root, [name]))
 
 
 def _problem(error: Scene3dError, place: Path) -> Problem:
@@ -120,49 +129,54 @@ def _open_scene(scene: Scene) -> list[Callable[[], None]]:
     """One job a file: it raises what is wrong with it."""
     jobs: list[Callable[[], None]] = []
     for shot in scene.shots:
-        jobs.append(lambda shot=shot: check_size(shot.image, read_image(shot.image), shot.camera))
+        jobs.append(partial(_open_sized, read_image, shot.image, shot.camera))
         if shot.depth is not None:
-            jobs.append(lambda shot=shot: check_size(shot.depth, read_depth(shot.depth), shot.camera))
+            jobs.append(partial(_open_sized, read_depth, shot.depth, shot.camera))
         if shot.labels is not None:
-            jobs.append(lambda shot=shot: check_size(shot.labels, read_labels(shot.labels), shot.camera))
-    jobs += [lambda scan=scan: _discard(read_scan(scan.path)) for scan in scene.scans]
-    jobs += [lambda grid=grid: _discard(read_voxels(grid)) for grid in scene.voxels]
+            jobs.append(partial(_open_sized, read_labels, shot.labels, shot.camera))
+    jobs += [partial(_open, read_scan, scan.path) for scan in scene.scans]
+    jobs += [partial(_open, read_voxels, grid) for grid in scene.voxels]
     return jobs
 
 
 def _open_all(folders: Sequence[Path]) -> list[Callable[[], None]]:
     """The jobs of a drive that its reader refuses: its images and scans, of whatever size they are."""
-    files = [path for folder in folders for path in sorted(folder.rglob("*"))]
     jobs: list[Callable[[], None]] = []
-    for path in files:
-        depth = any("depth" in part for part in path.parts[-5:])
+    for folder, path in ((place, path) for place in folders for path in sorted(place.rglob("*"))):
+        # Depth lies in proj_depth/ or image_depth_annotated/.
+        is_depth = "depth" in str(path.relative_to(folder).parent)
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            jobs.append(
-                lambda path=path, depth=depth: _discard(read_depth(path) if depth else read_image(path))
-            )
-        elif path.suffix == ".bin" and path.parent.parent.name == "velodyne_points":
-            jobs.append(lambda path=path: _discard(read_scan(path)))
+            jobs.append(partial(_open, read_depth if is_depth else read_image, path))
+        elif path.suffix == ".bin" and "velodyne" in str(path.parent):
+            jobs.append(partial(_open, read_scan, path))
     return jobs
 
 
-def _discard(value: object) -> None:
-    del value
+def _open(read: Callable[[Any], Tensor], what: object) -> None:
+    read(what)
+
+
+def _open_sized(read: Callable[[Path], Tensor], path: Path, camera: Camera | Fisheye) -> None:
+    check_size(path, read(path), camera)
 
 
 def _gaps(scene: Scene) -> Iterable[Problem]:
     """Frames that a camera lacks between its first and its last, and those that only the other side has."""
-    frames = {s: sorted({shot.frame for shot in scene.shots if shot.sensor == s}) for s in _sensors(scene)}
+    folders = {shot.sensor: shot.image.parent for shot in scene.shots}
+    frames = {sensor: {shot.frame for shot in scene.shots if shot.sensor == sensor} for sensor in folders}
+    for sensor, folder in folders.items():
+        if list(folders.values()).count(folder) == 1:
+            # KITTI-360 has images without a transform: they are no shots, but they are there.
+            frames[sensor] |= set(numbered_files(folder, IMAGE_SUFFIXES))
     for sensor, there in frames.items():
-        folder = next(shot.image.parent for shot in scene.shots if shot.sensor == sensor)
-        step = min((after - before for before, after in pairwise(there)), default=1)
-        for before, after in pairwise(there):
+        step = min((after - before for before, after in pairwise(sorted(there))), default=1)
+        for before, after in pairwise(sorted(there)):
             if after - before > step:
-                yield Problem(folder, f"no image, or no transform, for {_span(before + step, after - step)}")
+                yield Problem(folders[sensor], f"no image for {_span(before + step, after - step)}")
     for one, other in (("left", "right"), ("right", "left")):
         if one in frames and other in frames:
-            folder = next(shot.image.parent for shot in scene.shots if shot.sensor == other)
-            for frame in sorted(set(frames[one]) - set(frames[other])):
-                yield Problem(folder, f"frame {frame} is missing, which the {one} camera has")
+            for frame in sorted(frames[one] - frames[other]):
+                yield Problem(folders[other], f"frame {frame} is missing, which the {one} camera has")
 
 
 def _span(first: int, last: int) -> str:
@@ -178,9 +192,7 @@ def _lone_transforms(scene: Scene) -> Iterable[Problem]:
     without = [shot for shot in scene.shots if shot.cam_to_world is None]
     if len(without) < len(scene.shots):
         for shot in without:
-            yield Problem(
-                shot.image, f"frame {shot.frame} has no transform, which other frames of the drive have"
-            )
+            yield Problem(shot.image, f"frame {shot.frame} has no transform, which other frames of the drive have")
 
 
 def _odd_cameras(scene: Scene) -> Iterable[Problem]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Integer, UInt8
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -53,9 +53,7 @@ def read_depth(path: Path) -> Float[Tensor, "H W"]:
     values = _decode(path, ImageReadMode.UNCHANGED, expected="a 16-bit gray PNG of depth")
     if values.dtype != torch.uint16 or values.shape[0] != 1:
         bits = 16 if values.dtype == torch.uint16 else 8
-        raise wrong_file(
-            path, expected="a 16-bit gray PNG of depth", got=f"{values.shape[0]} channels of {bits} bits"
-        )
+        raise wrong_file(path, expected="a 16-bit gray PNG of depth", got=f"{values.shape[0]} channels of {bits} bits")
     return values[0].float() / DEPTH_SCALE
 
 
@@ -67,9 +65,7 @@ def read_labels(path: Path) -> UInt8[Tensor, "H W"]:
     """
     ids = _decode(path, ImageReadMode.UNCHANGED, expected="an 8-bit gray PNG of class ids")
     if ids.dtype != torch.uint8 or ids.shape[0] != 1:
-        raise wrong_file(
-            path, expected="an 8-bit gray PNG of class ids", got=f"{ids.shape[0]} channels, {ids.dtype}"
-        )
+        raise wrong_file(path, expected="an 8-bit gray PNG of class ids", got=f"{ids.shape[0]} channels, {ids.dtype}")
     return ids[0]
 
 
@@ -80,7 +76,7 @@ def image_size(path: Path) -> tuple[int, int]:
         DataError: the file is missing or its header is not an image's.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
             return image.height, image.width
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         size = path.stat().st_size if path.is_file() else None
@@ -101,9 +97,7 @@ def _decode(path: Path, mode: ImageReadMode, *, expected: str) -> Tensor:
         image = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=mode)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise wrong_file(
-            path, expected=expected, got=f"{len(data)} bytes that do not decode: {reason}"
-        ) from None
+        raise wrong_file(path, expected=expected, got=f"{len(data)} bytes that do not decode: {reason}") from None
     return image[0] if image.ndim == 4 else image
 
 
@@ -164,7 +158,7 @@ def resize(image: UInt8[Tensor, "*batch C H W"], height: int, width: int) -> UIn
     return colour.resize(image, [height, width], antialias=True)
 
 
-def resize_labels(ids: Int[Tensor, "H W"], height: int, width: int) -> Int[Tensor, "h w"]:
+def resize_labels(ids: Integer[Tensor, "H W"], height: int, width: int) -> Integer[Tensor, "h w"]:
     """The label at the centre of each new pixel; labels are never mixed."""
     rows = ((torch.arange(height) + 0.5) * ids.shape[0] / height).long()
     columns = ((torch.arange(width) + 0.5) * ids.shape[1] / width).long()
@@ -248,9 +242,7 @@ def draw_jitter(random: np.random.Generator) -> Jitter:
     """
     brightness, contrast, saturation = random.uniform(0.8, 1.2, size=3)
     order = tuple(int(i) for i in random.permutation(4))
-    return Jitter(
-        float(brightness), float(contrast), float(saturation), float(random.uniform(-0.1, 0.1)), order
-    )
+    return Jitter(float(brightness), float(contrast), float(saturation), float(random.uniform(-0.1, 0.1)), order)
 
 
 def jitter(image: Float[Tensor, "*batch 3 H W"], draw: Jitter) -> Float[Tensor, "*batch 3 H W"]:

@@ -56,9 +56,7 @@ class _Drive:
     times: Mapping[int, float]
 
 
-def read_kitti_raw(
-    root: Path, names: Sequence[str] | None = None, *, scan_poses: Path | None = None
-) -> list[Scene]:
+def read_kitti_raw(root: Path, names: Sequence[str] | None = None, *, scan_poses: Path | None = None) -> list[Scene]:
     """Scenes of the KITTI raw tree ``ROOT/<date>/<date>_drive_<number>_sync``.
 
     Transforms come from `scan_poses` if it is given, else from ``ROOT/poses/<date>/<drive>.txt`` (12 numbers
@@ -75,9 +73,7 @@ def read_kitti_raw(
     folders = {folder.name: folder for folder in sorted(root.glob("????_??_??/*_drive_*")) if folder.is_dir()}
     chosen = _choose(root, folders, names, expected="a drive ROOT/<date>/<date>_drive_<number>_sync")
     if scan_poses is not None and len(chosen) != 1:
-        raise DataError(
-            f"{scan_poses}: transforms of one drive were given for {len(chosen)} drives of {root}"
-        )
+        raise DataError(f"{scan_poses}: transforms of one drive were given for {len(chosen)} drives of {root}")
     return [_scene(_raw_drive(root, folder, scan_poses)) for folder in chosen]
 
 
@@ -98,9 +94,7 @@ def read_kitti_odometry(root: Path, names: Sequence[str] | None = None) -> list[
     return [_scene(_odometry_drive(root, folder)) for folder in chosen]
 
 
-def _choose(
-    root: Path, folders: Mapping[str, Path], names: Sequence[str] | None, *, expected: str
-) -> list[Path]:
+def _choose(root: Path, folders: Mapping[str, Path], names: Sequence[str] | None, *, expected: str) -> list[Path]:
     if not folders:
         raise wrong_file(root, expected=expected, got="none" if root.is_dir() else "no such folder")
     for name in names or ():
@@ -114,10 +108,7 @@ def _raw_drive(root: Path, folder: Path, scan_poses: Path | None) -> _Drive:
     date = folder.parent
     cam = read_calibration(date / "calib_cam_to_cam.txt")
     numbers = _stereo_numbers(folder, lambda number: f"image_{number:02d}/data")
-    images = {
-        side: numbered_files(folder / f"image_{n:02d}" / "data", IMAGE_SUFFIXES)
-        for side, n in numbers.items()
-    }
+    images = {side: numbered_files(folder / f"image_{n:02d}" / "data", IMAGE_SUFFIXES) for side, n in numbers.items()}
     projections = {side: cam.matrix(f"P_rect_{n:02d}", 3, 4) for side, n in numbers.items()}
     cameras = {}
     for side, n in numbers.items():
@@ -156,9 +147,7 @@ def _raw_transforms(
     if scan_poses is None and not records:
         return {}
     if velo_to_cam0 is None:
-        raise wrong_file(
-            date / "calib_velo_to_cam.txt", expected="the velodyne's calibration", got="no such file"
-        )
+        raise wrong_file(date / "calib_velo_to_cam.txt", expected="the velodyne's calibration", got="no such file")
     if scan_poses is not None:
         return {i: velo @ invert(velo_to_cam0) for i, velo in enumerate(read_poses(scan_poses))}
     imu_to_velo = read_calibration(date / "calib_imu_to_velo.txt").rigid("R", "T")
@@ -185,9 +174,7 @@ def _odometry_drive(root: Path, folder: Path) -> _Drive:
         # The calibration of the odometry set does not say the size of the images.
         height, width = image_size(next(iter(files.values())))
         cameras[side] = projection_camera(projections[side], height, width)
-    annotated = (
-        numbered_files(folder / "image_depth_annotated", (".png",)) if numbers.get("left") == 2 else {}
-    )
+    annotated = numbered_files(folder / "image_depth_annotated", (".png",)) if numbers.get("left") == 2 else {}
     poses, times = root / "poses" / f"{folder.name}.txt", folder / "times.txt"
     return _Drive(
         name=folder.name,

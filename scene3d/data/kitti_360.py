@@ -186,9 +186,7 @@ def _poses_file(root: Path, name: str) -> Path:
 
 def _read_sequence(root: Path, name: str, rig: Rig, voxel_root: Path) -> Scene:
     poses = read_body_poses(_poses_file(root, name))
-    shots = [
-        shot for sensor in rig.sensors for shot in _shots(root, name, sensor, rig.sensors[sensor], poses)
-    ]
+    shots = [shot for sensor in rig.sensors for shot in _shots(root, name, sensor, rig.sensors[sensor], poses)]
     order = list(SENSORS)
     scans = numbered_files(root / "data_3d_raw" / name / "velodyne_points" / "data", (".bin",))
     frames = list(poses)
@@ -231,6 +229,8 @@ def _shots(root: Path, name: str, sensor: str, mounted: Sensor, poses: dict[int,
         _check_size(images[min(images)], mounted.camera)
     semantics = root / "data_2d_semantics" / "train" / name / SENSORS[sensor] / "semantic"
     labels = numbered_files(semantics, (".png",))
+    # Not part of KITTI-360: the procedural street adds what it knows exactly.
+    depths = numbered_files(root / "data_2d_depth" / name / SENSORS[sensor], (".png",))
     times = _times(camera_folder / "timestamps.txt")
     return [
         Shot(
@@ -242,6 +242,7 @@ def _shots(root: Path, name: str, sensor: str, mounted: Sensor, poses: dict[int,
             virtual=mounted.virtual,
             time=times.get(frame),
             labels=labels.get(frame),
+            depth=depths.get(frame),
         )
         for frame, pose in poses.items()
         if frame in images

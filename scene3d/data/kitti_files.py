@@ -52,9 +52,7 @@ class Calibration:
             raise wrong_file(self.path, expected=f"a line '{key}: ...'", got=known)
         values = torch.tensor(self.values[key], dtype=torch.float64)
         if values.numel() != math.prod(shape):
-            raise wrong_file(
-                self.path, expected=f"{math.prod(shape)} numbers for {key}", got=str(values.numel())
-            )
+            raise wrong_file(self.path, expected=f"{math.prod(shape)} numbers for {key}", got=str(values.numel()))
         if not torch.isfinite(values).all():
             raise wrong_file(self.path, expected=f"finite numbers for {key}", got=str(self.values[key]))
         return values.reshape(shape)
@@ -66,9 +64,7 @@ class Calibration:
 
     def rotation(self, key: str) -> Float[Tensor, "4 4"]:
         """A transform without translation from a 9-number key."""
-        return checked_rigid(
-            rigid(self.matrix(key, 3, 3), torch.zeros(3, dtype=torch.float64)), self.path, key
-        )
+        return checked_rigid(rigid(self.matrix(key, 3, 3), torch.zeros(3, dtype=torch.float64)), self.path, key)
 
     def transform(self, key: str) -> Float[Tensor, "4 4"]:
         """A transform from a 12-number key, 3 rows of 4."""
@@ -88,9 +84,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise wrong_file(path, expected="a text file", got="bytes that are not text") from None
     except OSError as error:
-        raise wrong_file(
-            path, expected="a text file", got=error.strerror or "an error of the system"
-        ) from None
+        raise wrong_file(path, expected="a text file", got=error.strerror or "an error of the system") from None
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -127,9 +121,7 @@ def read_rows(path: Path, columns: int) -> Float[Tensor, "N columns"]:
         try:
             row = [float(word) for word in words]
         except ValueError:
-            raise wrong_file(
-                path, expected=f"{columns} numbers on line {number}", got=line.strip()[:60]
-            ) from None
+            raise wrong_file(path, expected=f"{columns} numbers on line {number}", got=line.strip()[:60]) from None
         if len(row) != columns:
             raise wrong_file(path, expected=f"{columns} numbers on line {number}", got=f"{len(row)}")
         if not all(math.isfinite(value) for value in row):
@@ -250,9 +242,7 @@ def read_scan(path: Path) -> Float[Tensor, "N 4"]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise wrong_file(
-            path, expected="a velodyne scan", got=error.strerror or "an error of the system"
-        ) from None
+        raise wrong_file(path, expected="a velodyne scan", got=error.strerror or "an error of the system") from None
     if not data or len(data) % 16:
         raise wrong_file(path, expected="points of 16 bytes (4 float32)", got=f"{len(data)} bytes")
     points = torch.from_numpy(np.frombuffer(data, dtype="<f4").astype(np.float32)).reshape(-1, 4)

@@ -143,9 +143,7 @@ class PosedImagesData(Splits):
         return read_posed_images(self.root, names)
 
 
-DataConfig = Annotated[
-    KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData, Field(discriminator="kind")
-]
+DataConfig = Annotated[KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData, Field(discriminator="kind")]
 """Every data set that a recipe may name."""
 
 
@@ -175,9 +173,7 @@ class ResumableSampler(Sampler[tuple[int, int]]):
         endless: bool = True,
     ) -> None:
         if length < 1 or not 0 <= rank < world:
-            raise ValueError(
-                f"sampler: expected length > 0 and 0 <= rank < world, got {length}, {rank}, {world}"
-            )
+            raise ValueError(f"sampler: expected length > 0 and 0 <= rank < world, got {length}, {rank}, {world}")
         self.length, self.seed, self.shuffle = length, seed, shuffle
         self.rank, self.world, self.endless = rank, world, endless
         self.epoch, self.consumed = 0, 0

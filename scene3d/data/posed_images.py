@@ -53,13 +53,13 @@ class PosedImage(Config):
 
     file: str
     K: tuple[Row3, Row3, Row3] | None = None
-    fx: float | None = Field(None, gt=0)
-    fy: float | None = Field(None, gt=0)
+    fx: float | None = Field(default=None, gt=0)
+    fy: float | None = Field(default=None, gt=0)
     cx: float | None = None
     cy: float | None = None
-    width: int | None = Field(None, gt=0)
-    height: int | None = Field(None, gt=0)
-    frame: int | None = Field(None, ge=0)
+    width: int | None = Field(default=None, gt=0)
+    height: int | None = Field(default=None, gt=0)
+    frame: int | None = Field(default=None, ge=0)
     sensor: str = "left"
     cam_to_world: tuple[Row4, Row4, Row4, Row4] | None = None
     time: float | None = None
@@ -101,9 +101,7 @@ def read_posed_images(root: Path | str, names: Sequence[str] | None = None) -> l
     folders = [root] if (root / FILE).exists() else sorted(path.parent for path in root.glob(f"*/{FILE}"))
     known = {folder.name: folder for folder in folders}
     if not known:
-        raise wrong_file(
-            root, expected=f"a folder with {FILE}", got="none" if root.is_dir() else "no such folder"
-        )
+        raise wrong_file(root, expected=f"a folder with {FILE}", got="none" if root.is_dir() else "no such folder")
     for name in names or ():
         if name not in known:
             raise wrong_file(root, expected=f"a folder {name} with {FILE}", got=", ".join(list(known)[:5]))
@@ -147,9 +145,7 @@ def _shot(path: Path, said: PosedImage, number: int) -> Shot:
     if said.cam_to_world is not None:
         cam_to_world = torch.tensor(said.cam_to_world, dtype=torch.float64)
         if not is_rigid(cam_to_world):
-            raise wrong_file(
-                path, expected=f"a rigid cam_to_world for {said.file}", got=str(said.cam_to_world)
-            )
+            raise wrong_file(path, expected=f"a rigid cam_to_world for {said.file}", got=str(said.cam_to_world))
     return Shot(
         image=image,
         frame=frame,

@@ -42,9 +42,9 @@ class SnippetConfig(Config):
         cache: "memory" keeps the resized images of every view, 3 bytes a pixel.
     """
 
-    views: tuple[ViewSpec, ...] = Field((ViewSpec(sensor="left"),), min_length=1)
-    height: int = Field(192, gt=0)
-    width: int = Field(640, gt=0)
+    views: tuple[ViewSpec, ...] = Field(default=(ViewSpec(sensor="left"),), min_length=1)
+    height: int = Field(default=192, gt=0)
+    width: int = Field(default=640, gt=0)
     require: Literal["reference", "all"] = "all"
     need: tuple[Literal["depth", "labels", "voxels", "points"], ...] = ()
     depth: Literal["file", "scan"] | None = None
@@ -52,9 +52,9 @@ class SnippetConfig(Config):
     voxels: bool = False
     points: bool = False
     frames: tuple[int, int] | None = None
-    every: int = Field(1, gt=0)
-    flip: float = Field(0.0, ge=0, le=1)
-    jitter: float = Field(0.0, ge=0, le=1)
+    every: int = Field(default=1, gt=0)
+    flip: float = Field(default=0.0, ge=0, le=1)
+    jitter: float = Field(default=0.0, ge=0, le=1)
     random_side: bool = False
     cache: Literal["memory", "none"] = "none"
 
@@ -75,11 +75,7 @@ class SnippetConfig(Config):
 
 KITTI_360_VIEWS = (
     *(ViewSpec(sensor=side, offset=0, plus=plus) for side in ("left", "right") for plus in (0, 1)),
-    *(
-        ViewSpec(sensor=f"fisheye_{side}", offset=(10, 40), plus=plus)
-        for side in ("left", "right")
-        for plus in (0, 1)
-    ),
+    *(ViewSpec(sensor=f"fisheye_{side}", offset=(10, 40), plus=plus) for side in ("left", "right") for plus in (0, 1)),
 )
 """The eight views of the published training: stereo at t and t + 1, and both fisheyes 1 to 4 s later.
 

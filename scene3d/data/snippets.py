@@ -55,15 +55,11 @@ class Snippets(Dataset[Frames]):
         DataError: no frame of any scene has what the config asks for.
     """
 
-    def __init__(
-        self, scenes: Sequence[Scene], config: SnippetConfig, *, training: bool, seed: int = 0
-    ) -> None:
+    def __init__(self, scenes: Sequence[Scene], config: SnippetConfig, *, training: bool, seed: int = 0) -> None:
         self.config, self.training, self.seed = config, training, seed
         self._indices = [index_scene(scene) for scene in scenes]
         self._reader = ViewReader(config.height, config.width, keep=config.cache == "memory")
-        self._items = [
-            (i, frame) for i, index in enumerate(self._indices) for frame in self._references(index)
-        ]
+        self._items = [(i, frame) for i, index in enumerate(self._indices) for frame in self._references(index)]
         if not self._items:
             raise DataError(self._why_empty(scenes))
 
@@ -139,9 +135,7 @@ class Snippets(Dataset[Frames]):
     def _views(self, swap: bool) -> tuple[ViewSpec, ...]:
         if not swap:
             return self.config.views
-        return tuple(
-            v.model_copy(update={"sensor": OTHER_SIDE.get(v.sensor, v.sensor)}) for v in self.config.views
-        )
+        return tuple(v.model_copy(update={"sensor": OTHER_SIDE.get(v.sensor, v.sensor)}) for v in self.config.views)
 
     def _shots(self, index: Index, frame: int, draw: _Draw) -> tuple[Shot, list[tuple[str, Shot | None]]]:
         views = self._views(draw.swap)
@@ -150,16 +144,14 @@ class Snippets(Dataset[Frames]):
             numbers = _fitting(index, frame, views, offset) or _numbers(offset)
             chosen[offset] = numbers[int(draw.random.integers(len(numbers)))] if self.training else numbers[0]
         shots = [
-            (view.sensor, index.shots.get((view.sensor, frame + chosen[view.offset] + view.plus)))
-            for view in views
+            (view.sensor, index.shots.get((view.sensor, frame + chosen[view.offset] + view.plus))) for view in views
         ]
         return index.shots[views[0].sensor, frame], shots[1:]
 
     def _why_empty(self, scenes: Sequence[Scene]) -> str:
         """The one line that says what was asked for and what the scenes have."""
         asked = ", ".join(
-            f"{v.sensor}{f' at {v.offset}+{v.plus}' if v.offset or v.plus else ''}"
-            for v in self._views(False)
+            f"{v.sensor}{f' at {v.offset}+{v.plus}' if v.offset or v.plus else ''}" for v in self._views(False)
         )
         have = "; ".join(
             f"{scene.name}: {len({s.frame for s in scene.shots})} frames of "
@@ -174,11 +166,7 @@ def _numbers(offset: int | tuple[int, int]) -> list[int]:
     return [offset] if isinstance(offset, int) else list(range(offset[0], offset[1] + 1))
 
 
-def _fitting(
-    index: Index, frame: int, views: tuple[ViewSpec, ...], offset: int | tuple[int, int]
-) -> list[int]:
+def _fitting(index: Index, frame: int, views: tuple[ViewSpec, ...], offset: int | tuple[int, int]) -> list[int]:
     """The numbers of an offset for which the drive has every view that shares it."""
     sharing = [view for view in views if view.offset == offset]
-    return [
-        n for n in _numbers(offset) if all((v.sensor, frame + n + v.plus) in index.shots for v in sharing)
-    ]
+    return [n for n in _numbers(offset) if all((v.sensor, frame + n + v.plus) in index.shots for v in sharing)]

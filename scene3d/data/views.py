@@ -87,9 +87,7 @@ class ViewReader:
         if key not in self._lookups:
             fisheye = shot.camera
             if not isinstance(fisheye, Fisheye):
-                raise wrong_file(
-                    shot.image, expected="a fisheye camera under a virtual view", got="a pinhole camera"
-                )
+                raise wrong_file(shot.image, expected="a fisheye camera under a virtual view", got="a pinhole camera")
             self._lookups[key] = fisheye_lookup(fisheye, shot.virtual, self.height, self.width)
         lookup = self._lookups[key]
         return Pixels(resample(image, lookup), lookup.covered)

@@ -62,7 +62,8 @@ def pick_device(name: str = "auto", ranks: Ranks | None = None) -> torch.device:
 def process_group(device: str = "auto") -> Iterator[Ranks]:
     """Join the processes that torchrun started, and leave them together at the end; alone where it did not.
 
-    A group that is there already is used as it is.
+    A group that is there already is used as it is; a process can join only once, so a program that trains
+    several times under torchrun puts all of it inside one block.
     """
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ:
         yield Ranks()

@@ -58,14 +58,10 @@ def evaluate(
             frames = data[index].to(device)
             scorer.score(method.predict(frames), frames)
             tell(progress, f"scoring {split}", done + 1, len(chosen))
-    notes = (
-        () if fit_data is not None else ("No training data given: no baselines, and no fitted thresholds.",)
-    )
+    notes = () if fit_data is not None else ("No training data given: no baselines, and no fitted thresholds.",)
     found = scorer.tables()
     if not found:
-        raise DataError(
-            f"{split}: none of the {len(chosen)} frames holds depth, voxels or labels to compare with"
-        )
+        raise DataError(f"{split}: none of the {len(chosen)} frames holds depth, voxels or labels to compare with")
     return Report(
         split=split,
         frames=len(chosen),

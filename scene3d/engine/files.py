@@ -7,16 +7,9 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from scene3d.errors import CheckpointError
-
-
-class Sink(Protocol):
-    """What bytes can be written to."""
-
-    def write(self, data: bytes) -> int:  # noqa: D102
-        ...
 
 
 class HashingSink:
@@ -26,7 +19,7 @@ class HashingSink:
         self._file = file
         self._hash = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Write and hash; the number of bytes written."""
         self._hash.update(data)
         return self._file.write(data)

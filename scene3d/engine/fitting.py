@@ -124,9 +124,7 @@ class _Sums:
                 known = regions[region][box]
                 occupied = truth[box] != 0
                 counts = score_histogram(score[box], candidates, occupied & known, ~occupied & known)
-                self._histograms[name, region, extent] = (
-                    self._histograms.get((name, region, extent), 0) + counts.cpu()
-                )
+                self._histograms[name, region, extent] = self._histograms.get((name, region, extent), 0) + counts.cpu()
 
     def fitted(self) -> Fitted:
         """Everything, with the threshold of the best IoU for each competitor, region and range."""

@@ -163,7 +163,7 @@ class _TrainingStep(nn.Module):
 
     def forward(self, frames: Frames, number: int) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Tensor]]:
         """Total on the graph; terms and observations off it."""
-        loss = self.method.training_step(frames, number)
+        loss = self.method.training_step(frames, number)  # type: ignore[operator]
         detached = [{k: v.detach() for k, v in part.items()} for part in (loss.terms, loss.observed)]
         return loss.total(), detached[0], detached[1]
 

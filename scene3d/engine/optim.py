@@ -36,17 +36,17 @@ class OptimConfig(Config):
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
-    rate: float = Field(1e-4, gt=0)
+    rate: float = Field(default=1e-4, gt=0)
     decay: Literal["constant", "cosine", "step"] = "cosine"
-    warm_up: int = Field(0, ge=0)
-    floor: float = Field(0.01, ge=0, le=1)
+    warm_up: int = Field(default=0, ge=0)
+    floor: float = Field(default=0.01, ge=0, le=1)
     drops: tuple[int, ...] = ()
-    factor: float = Field(0.1, gt=0, le=1)
-    weight_decay: float = Field(0.0, ge=0)
+    factor: float = Field(default=0.1, gt=0, le=1)
+    weight_decay: float = Field(default=0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = Field(1e-8, gt=0)
-    clip_norm: float | None = Field(1.0, gt=0)
-    average: float = Field(0.0, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    average: float = Field(default=0.0, ge=0, lt=1)
 
 
 def make_optimiser(config: OptimConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -110,7 +110,9 @@ def gradient_norm(parameters: list[nn.Parameter], clip: float | None) -> Float[T
 
 
 class Average:
-    """Exponential running average of a module's learnt weights and its floating-point buffers.
+    """Exponential running average of a module's learnt weights and of batch normalisation's statistics.
+
+    Other buffers, such as centres of clusters, are found anew now and then: a mean of theirs means nothing.
 
     Source: Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the shorter
     memory at the start is that of TensorFlow's ExponentialMovingAverage.
@@ -151,11 +153,12 @@ class Average:
 
 
 def _averaged(module: nn.Module) -> dict[str, Tensor]:
-    """What moves in training: learnt parameters, and buffers such as batch normalisation's statistics."""
-    kept = set(module.state_dict())
+    """Learnt parameters, and the floating-point statistics of batch normalisation."""
     tensors: dict[str, Tensor] = {n: p for n, p in module.named_parameters() if p.requires_grad}
-    buffers = {n: b for n, b in module.named_buffers() if n in kept and b.is_floating_point()}
-    return tensors | buffers
+    for name, part in module.named_modules():
+        if isinstance(part, nn.modules.batchnorm._NormBase):
+            tensors |= {f"{name}.{n}" if name else n: b for n, b in part.named_buffers() if b.is_floating_point()}
+    return tensors
 
 
 @torch.no_grad()

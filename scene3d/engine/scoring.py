@@ -15,11 +15,11 @@ from scene3d.evaluation import completion, tables
 from scene3d.evaluation.baselines import MEAN_GRID
 from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, counted_pixels, depth_metrics, resize_depth
-from scene3d.evaluation.report import Table
 from scene3d.evaluation.segmentation import label_confusion
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, SSC
 from scene3d.structures.prediction import CompletionPrediction, Prediction
+from scene3d.structures.tables import Table
 
 OURS_STORED = "ours, threshold of the weights"
 OURS_SCALED = "ours, median scaled"
@@ -60,17 +60,13 @@ class Scorer:
         if self.fitted.depth is not None:
             answers[MEDIAN_DEPTH] = (self.fitted.depth.to(true.device), False)
         for name, (depth, scaled) in answers.items():
-            figures = depth_metrics(
-                resize_depth(depth, *true.shape), true, counted, median_scaling=scaled, **limits
-            )
+            figures = depth_metrics(resize_depth(depth, *true.shape), true, counted, median_scaling=scaled, **limits)
             if figures is not None:
                 self._depth[name].append(figures)
 
     def _score_cells(self, prediction: CompletionPrediction, frames: Frames) -> None:
         truth, regions = self.rules.truth(frames), self.rules.regions(frames)
-        scores = self.rules.scores(prediction, frames) | {
-            k: v.to(truth.device) for k, v in self.fitted.grids.items()
-        }
+        scores = self.rules.scores(prediction, frames) | {k: v.to(truth.device) for k, v in self.fitted.grids.items()}
         stored = dict.fromkeys(((r, c) for r in regions for c in self.rules.crops), prediction.threshold)
         for name, score, thresholds in [
             (OURS_STORED, scores[OURS], stored),
@@ -89,9 +85,7 @@ class Scorer:
         if prediction.classes is not None:
             self._score_classes(answers, truth, regions["solid"])
 
-    def _score_classes(
-        self, answers: Mapping[str, tuple[Any, Any, Any]], truth: Tensor, region: Tensor
-    ) -> None:
+    def _score_classes(self, answers: Mapping[str, tuple[Any, Any, Any]], truth: Tensor, region: Tensor) -> None:
         for name, (classes, score, thresholds) in answers.items():
             for extent, box in self.rules.crops.items():
                 said = torch.where(score[box] >= thresholds["solid", extent], classes[0][box], 0)

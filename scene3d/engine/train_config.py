@@ -38,23 +38,23 @@ class TrainConfig(Config):
         compile: whether to run the training step through `torch.compile`.
     """
 
-    steps: int = Field(1000, ge=1)
-    batch_size: int = Field(1, ge=1)
-    accumulate: int = Field(1, ge=1)
+    steps: int = Field(default=1000, ge=1)
+    batch_size: int = Field(default=1, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     optim: OptimConfig = OptimConfig()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     precision: Precision = "fp32"
-    workers: int = Field(0, ge=0)
-    log_every: int = Field(20, ge=1)
-    save_every: int = Field(500, ge=1)
-    keep: int = Field(2, ge=1)
-    check_every: int = Field(0, ge=0)
+    workers: int = Field(default=0, ge=0)
+    log_every: int = Field(default=20, ge=1)
+    save_every: int = Field(default=500, ge=1)
+    keep: int = Field(default=2, ge=1)
+    check_every: int = Field(default=0, ge=0)
     best: str | None = None
     best_is: Literal["lowest", "highest"] = "lowest"
-    max_minutes: float | None = Field(None, gt=0)
-    max_cpu_minutes: float | None = Field(None, gt=0)
-    skip_nonfinite: int = Field(3, ge=0)
-    stop_on_zero_gradient: int = Field(20, ge=0)
+    max_minutes: float | None = Field(default=None, gt=0)
+    max_cpu_minutes: float | None = Field(default=None, gt=0)
+    skip_nonfinite: int = Field(default=3, ge=0)
+    stop_on_zero_gradient: int = Field(default=20, ge=0)
     start_from: Path | None = None
     into: str = ""
     compile: bool = False

@@ -78,6 +78,9 @@ class Trainer:
         run: where it is written.
         device: "auto", "cpu", "cuda", "cuda:1".
         check: called every `check_every` steps, on rank 0, in evaluation mode and with averaged weights.
+        finish: called once after the last step, likewise, for what is not learnt by gradient: a threshold,
+            names of clusters. What it changes is exported.
+        notes: plain values to lie beside the weights.
         progress: whether to show a bar.
     """
 
@@ -90,10 +93,13 @@ class Trainer:
         *,
         device: str = "auto",
         check: Check | None = None,
+        finish: Callable[[Method], None] | None = None,
+        notes: Mapping[str, Any] | None = None,
         progress: bool = True,
     ) -> None:
         self.method, self.data, self.config, self.run = method, data, config, run
-        self._device_name, self._check, self._progress = device, check, progress
+        self._device_name, self._progress = device, progress
+        self._check, self._finish, self._notes = check, finish, dict(notes or {})
         self._best: float | None = None
         self._done = 0
 
@@ -111,7 +117,7 @@ class Trainer:
                 self._save()
                 if reason == "signal":
                     raise KeyboardInterrupt(f"{self.run.folder}: saved at step {self._done}")
-                self._export(self.run.weights_file)
+                self._export(self.run.weights_file, finished=True)
             finally:
                 self._journal.close()
             clock = self._clock
@@ -235,6 +241,7 @@ class Trainer:
                 "seconds": self._clock.seconds,
                 "cpu_seconds": self._clock.cpu_seconds,
                 "best": self._best,
+                "notes": self._notes,
             }
             save_checkpoint(self.run.checkpoints / checkpoint_name(self._done), state)
             keep_newest(self.run.checkpoints, self.config.keep)
@@ -267,10 +274,14 @@ class Trainer:
             self.run.forget_after(self._done)
             log.info("%s: resumed at step %d", self.run.folder, self._done)
 
-    def _export(self, path: Path) -> None:
+    def _export(self, path: Path, *, finished: bool = False) -> None:
         """Write the weights that predict, averaged where an average is kept."""
-        if self._ranks.leads:
-            with self._learner.averaged():
-                notes = {"step": self._done, "seed": self.config.seed}
-                tensors = as_module(self.method).state_dict()
-                save_weights(path, tensors, recipe=self.run.recipe, notes=notes)
+        if not self._ranks.leads:
+            return
+        module = as_module(self.method)
+        with self._learner.averaged(), undisturbed():
+            if finished and self._finish is not None:
+                module.eval()
+                self._finish(self.method)
+            notes = {**self._notes, "step": self._done, "seed": self.config.seed}
+            save_weights(path, module.state_dict(), recipe=self.run.recipe, notes=notes)

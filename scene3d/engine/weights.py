@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from scene3d.engine.checkpoint import what_it_is
+from scene3d.engine.checkpoint import newest_valid, what_it_is
 from scene3d.engine.files import write_whole
 from scene3d.errors import CheckpointError
 
@@ -97,6 +97,24 @@ def load_weights(path: Path) -> Weights:
     return Weights(tensors, json.loads(header["recipe"]), json.loads(header["notes"]))
 
 
+def load_run(folder: Path) -> Weights:
+    """The weights of a run folder: the exported ones, or while it is still training, those of its newest checkpoint.
+
+    Raises:
+        CheckpointError: the folder holds neither, or what it holds is damaged.
+    """
+    exported = folder / "weights.safetensors"
+    if exported.exists():
+        return load_weights(exported)
+    found = newest_valid(folder / "checkpoints")
+    if found is None:
+        raise CheckpointError(f"{folder}: expected a run with weights or checkpoints, got a folder without")
+    state = found[1]
+    learner = state["learner"]
+    average = learner["average"]["mean"] if learner["average"] else {}
+    return Weights({**learner["method"], **average}, state["recipe"], {**state["notes"], "step": state["step"]})
+
+
 def fill(module: nn.Module, weights: Weights, source: Path | str, *, into: str = "") -> None:
     """Copy weights into a module, all of them and nothing left over.
 
@@ -137,8 +155,8 @@ def start_from(module: nn.Module, source: Path, into: str = "") -> None:
     Raises:
         CheckpointError: the file is absent or damaged, or does not fit.
     """
-    file = source / "weights.safetensors" if source.is_dir() else source
-    fill(module, load_weights(file), file, into=into)
+    weights = load_run(source) if source.is_dir() else load_weights(source)
+    fill(module, weights, source, into=into)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

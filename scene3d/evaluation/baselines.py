@@ -102,9 +102,7 @@ class MedianDepth:
 
     def add(self, depth: Float[Tensor, "H W"]) -> None:
         """Remember one depth image in metres; 0 = not measured."""
-        small = torch.nn.functional.interpolate(depth[None, None].cpu(), self._size, mode="nearest-exact")[
-            0, 0
-        ]
+        small = torch.nn.functional.interpolate(depth[None, None].cpu(), self._size, mode="nearest-exact")[0, 0]
         self._images.append(torch.where(small > 0, small, torch.nan).half())
 
     def image(self) -> Float[Tensor, "H W"] | None:

@@ -124,13 +124,17 @@ def surface_depth(
     far = frame.size * (sum(n**2 for n in frame.shape) ** 0.5)
     found = torch.full((len(pixels),), torch.inf, dtype=K.dtype, device=K.device)
     open_rays = torch.arange(len(pixels), device=K.device)
+    entered = torch.zeros(len(pixels), dtype=torch.bool, device=K.device)
     for step in range(1, int(2 * far / frame.size)):
         depth = torch.full((len(open_rays),), step * frame.size / 2, dtype=K.dtype, device=K.device)
         cell, within = frame.cell_of(transform(cam_to_grid, unproject(pixels[open_rays], depth, K)))
         x, y, z = torch.where(within[:, None], cell, 0).unbind(dim=-1)
         hit = within & occupied[x, y, z]
         found[open_rays[hit]] = depth[hit]
-        open_rays = open_rays[~hit]
+        # The grid is convex: a ray that left it never comes back.
+        entered |= within
+        going = ~hit & (within | ~entered)
+        open_rays, entered = open_rays[going], entered[going]
         if len(open_rays) == 0:
             break
     return found.unflatten(0, (height, width))
@@ -195,14 +199,10 @@ def regions(
     }
 
 
-REGIONS = tuple(
-    f"{kind}{suffix}" for suffix in ("", " without ground") for kind in ("solid", "shell", "occluded")
-)
+REGIONS = tuple(f"{kind}{suffix}" for suffix in ("", " without ground") for kind in ("solid", "shell", "occluded"))
 
 
-def count(
-    occupied: Bool[Tensor, "*cells"], truth: Int[Tensor, "*cells"], region: Bool[Tensor, "*cells"]
-) -> Counts:
+def count(occupied: Bool[Tensor, "*cells"], truth: Int[Tensor, "*cells"], region: Bool[Tensor, "*cells"]) -> Counts:
     """Right and wrong cells of one region."""
     there = (truth != 0) & region
     said = occupied & region
@@ -252,9 +252,7 @@ def score_histogram(
         occupied: whether, or how often over frames, each cell was occupied and counted.
         empty: the same of emptiness.
     """
-    reached = torch.searchsorted(
-        thresholds, score.nan_to_num(nan=-torch.inf).flatten().contiguous(), right=True
-    )
+    reached = torch.searchsorted(thresholds, score.nan_to_num(nan=-torch.inf).flatten().contiguous(), right=True)
     bins = len(thresholds) + 1
     return torch.stack(
         [
@@ -273,6 +271,4 @@ def best_threshold(histogram: Int[Tensor, "2 bins"], thresholds: Float[Tensor, "
 
 def crops(frame: VoxelFrame, ranges: Sequence[float] = RANGES) -> Mapping[float, tuple[slice, slice, slice]]:
     """The box of each range that fits into the grid."""
-    return {
-        extent: frame.cropped(extent) for extent in ranges if extent <= frame.size * frame.shape[0] + 1e-6
-    }
+    return {extent: frame.cropped(extent) for extent in ranges if extent <= frame.size * frame.shape[0] + 1e-6}

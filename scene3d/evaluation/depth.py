@@ -98,9 +98,7 @@ def depth_metrics(
 
 def mean_metrics(images: Sequence[DepthMetrics]) -> DepthMetrics:
     """The mean of every figure over images, each image weighing the same; `median_ratio` is the median."""
-    table = torch.tensor(
-        [[getattr(image, f.name) for f in fields(DepthMetrics)] for image in images]
-    ).double()
+    table = torch.tensor([[getattr(image, f.name) for f in fields(DepthMetrics)] for image in images]).double()
     means = table.mean(dim=0)
     means[-1] = _median(table[:, -1])
     return DepthMetrics(*means.tolist())
@@ -118,12 +116,7 @@ def resize_depth(depth: Float[Tensor, "H W"], height: int, width: int) -> Float[
         return depth
     disparity = 1 / depth.clamp(min=1e-6)
     size = (height, width)
-    return (
-        1
-        / torch.nn.functional.interpolate(disparity[None, None], size, mode="bilinear", align_corners=False)[
-            0, 0
-        ]
-    )
+    return 1 / torch.nn.functional.interpolate(disparity[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
 
 def _median(values: Float[Tensor, "N"]) -> Float[Tensor, ""]:  # noqa: UP037

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from scene3d.errors import DataError, wrong_file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Figures of one kind.
-
-    Attributes:
-        title: what is measured, on which cells or pixels.
-        columns: names of the figures.
-        rows: figures under the name of who made them; None where one does not apply.
-        note: what a reader must know to compare them with others'.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Mapping[str, tuple[float | None, ...]]
-    note: str = ""
+from scene3d.data.images import write_bytes
+from scene3d.errors import wrong_file
+from scene3d.structures.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +54,7 @@ class Report:
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(asdict(self), file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except OSError as error:
-            raise DataError(f"{path}: could not be written: {error.strerror}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        write_bytes(path, json.dumps(asdict(self), indent=1).encode())
 
 
 def load_report(path: Path) -> Report:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from scene3d.evaluation.completion import GROUND_CLASSES, Counts, class_iou, mean_iou
 from scene3d.evaluation.depth import DepthMetrics, mean_metrics, ratio_spread
-from scene3d.evaluation.report import Table
 from scene3d.evaluation.segmentation import accuracy, mean_label_iou
 from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.tables import Table
 
 DEPTH_TITLE = "depth"
 CLASSES_TITLE = "classes of voxels"
@@ -39,11 +39,7 @@ def range_name(extent: float) -> str:
 def depth_table(rows: Mapping[str, Sequence[DepthMetrics]], note: str) -> Table:
     """The depth figures of each row, averaged over its images."""
     columns = (*(f.name for f in fields(DepthMetrics)), "ratio_spread")
-    values = {
-        name: (*astuple(mean_metrics(images)), ratio_spread(images))
-        for name, images in rows.items()
-        if images
-    }
+    values = {name: (*astuple(mean_metrics(images)), ratio_spread(images)) for name, images in rows.items() if images}
     return Table(title=DEPTH_TITLE, columns=columns, rows=values, note=note)
 
 
@@ -78,9 +74,7 @@ def classes_tables(rows: Mapping[str, Mapping[float, Int[Tensor, "C C"]]], proto
         for name, matrices in rows.items()
         for extent, matrix in matrices.items()
     }
-    columns = tuple(
-        f"{what} {range_name(r)}" for r in ranges for what in ("mIoU", "mIoU without ground classes")
-    )
+    columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in ("mIoU", "mIoU without ground classes"))
     note = f"{protocol}: solid cells; absent classes count as 0"
     return [
         Table(title=CLASSES_TITLE, columns=columns, rows=miou, note=note),
@@ -91,8 +85,7 @@ def classes_tables(rows: Mapping[str, Mapping[float, Int[Tensor, "C C"]]], proto
 def labels_table(rows: Mapping[str, Int[Tensor, "C C"]]) -> Table:
     """Accuracy and mIoU of pixels, with the IoU of each class."""
     values = {
-        name: (accuracy(matrix), mean_label_iou(matrix), *class_iou(matrix).tolist())
-        for name, matrix in rows.items()
+        name: (accuracy(matrix), mean_label_iou(matrix), *class_iou(matrix).tolist()) for name, matrix in rows.items()
     }
     columns = ("accuracy", "mIoU", *CITYSCAPES.classes)
     note = "Cityscapes classes of the reference view; absent classes count as 0 in the mean"

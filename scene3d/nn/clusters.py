@@ -62,7 +62,7 @@ def _seed(
     unit: Float[Tensor, "N C"], clusters: int, generator: torch.Generator | None
 ) -> Float[Tensor, "K C"]:
     """Features as first centres, each drawn with a chance in proportion to 1 - cos to the nearest before."""
-    chosen = [torch.randint(len(unit), (1,), generator=generator).item()]
+    chosen = [int(torch.randint(len(unit), (1,), generator=generator))]
     far = 1 - unit @ unit[chosen[0]]
     for _ in range(1, clusters):
         chance = far.clamp(min=1e-12).double().cpu()

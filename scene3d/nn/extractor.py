@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -20,43 +21,47 @@ class FeatureExtractor(nn.Module):
 
     The network is rebuilt from its configuration, so it is kept out of `parameters()` and
     `state_dict()`: optimisers, checkpoints and distributed wrappers of the method that owns the
-    extractor do not see it. It does follow `to(device)`.
+    extractor do not see it. It is loaded when it is first asked, so that a method whose teacher has
+    done its work predicts without it, and it goes to the device of the image.
 
     Args:
-        network: what computes the features; frozen here and kept in evaluation mode.
+        load: gives what computes the features; frozen here and kept in evaluation mode.
         channels: of the features.
         stride: pixels of the given image a cell, both ways.
         settings: what changes the features besides the weights; goes into the fingerprint.
     """
 
     def __init__(
-        self, network: nn.Module, *, channels: int, stride: int, settings: Mapping[str, object]
+        self, load: Callable[[], nn.Module], *, channels: int, stride: int, settings: Mapping[str, object]
     ) -> None:
         super().__init__()
-        # A tuple hides the network from nn.Module's registration of children.
-        self._hidden = (network.requires_grad_(False).eval(),)
         self.channels = channels
         self.stride = stride
-        self.fingerprint = fingerprint(network, settings)
+        self._load = load
+        self._settings = settings
 
-    @property
+    # A cached property writes past nn.Module's registration of children: that is what hides the network.
+    @cached_property
     def network(self) -> nn.Module:
         """The frozen network."""
-        return self._hidden[0]
+        return self._load().requires_grad_(False).eval()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Extractors that share it give the same features."""
+        return fingerprint(self.network, self._settings)
 
     @torch.no_grad()
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Features of RGB images in [0, 1]; h = ceil(H / stride), w = ceil(W / stride)."""
-        return self.dense(pad_to_multiple(image, self.stride))
+        self.network.to(image.device)
+        # At full precision, whatever surrounds it: features are kept and compared across runs.
+        with torch.autocast(image.device.type, enabled=False):
+            return self.dense(pad_to_multiple(image.float(), self.stride))
 
     def dense(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Features of an image whose sides are multiples of `stride`; what an extractor implements."""
         raise NotImplementedError
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FeatureExtractor:
-        self.network._apply(fn)
-        super()._apply(fn, recurse)
-        return self
 
 
 def pad_to_multiple(image: Float[Tensor, "B C H W"], multiple: int) -> Float[Tensor, "B C H_ W_"]:

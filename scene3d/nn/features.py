@@ -40,20 +40,19 @@ class CachedFeatures(nn.Module):
         memory: bytes of features to hold in memory; the least recently used go first.
     """
 
-    def __init__(
-        self, extractor: FeatureExtractor, folder: Path | None, *, memory: int = 256 * 2**20
-    ) -> None:
+    def __init__(self, extractor: FeatureExtractor, folder: Path | None, *, memory: int = 256 * 2**20) -> None:
         super().__init__()
         self.extractor = extractor
-        self.channels, self.stride, self.fingerprint = (
-            extractor.channels,
-            extractor.stride,
-            extractor.fingerprint,
-        )
+        self.channels, self.stride = extractor.channels, extractor.stride
         self._folder = folder
         self._memory = memory
         self._held: OrderedDict[str, Tensor] = OrderedDict()
         self._held_bytes = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the extractor."""
+        return self.extractor.fingerprint
 
     @torch.no_grad()
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
@@ -89,9 +88,7 @@ class CachedFeatures(nn.Module):
             if features.dtype != torch.float16 or features.ndim != 3 or features.shape[0] != self.channels:
                 raise ValueError(f"a {features.dtype} tensor of shape {tuple(features.shape)}")
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            warnings.warn(
-                f"{path}: damaged entry of the feature cache ({error}); computed again", stacklevel=2
-            )
+            warnings.warn(f"{path}: damaged entry of the feature cache ({error}); computed again", stacklevel=2)
             return None
         self._hold(key, features)
         return features

@@ -54,7 +54,7 @@ class ViTFeatures(FeatureExtractor):
         patch = patch_size(network)
         stride = config.stride or patch
         super().__init__(
-            network,
+            lambda: network,
             channels=network.config.hidden_size,
             stride=stride,
             settings={"kind": config.kind, "stride": stride, "architecture": network.config.to_json_string()},
@@ -108,17 +108,13 @@ class ViTEncoder(nn.Module):
     def __init__(self, config: ViTEncoderConfig) -> None:
         super().__init__()
         self.network = (
-            random_vit(
-                config.family, width=config.width, depth=config.depth, heads=config.heads, patch=config.patch
-            )
+            random_vit(config.family, width=config.width, depth=config.depth, heads=config.heads, patch=config.patch)
             if config.weights == "random"
             else load_vit(config.family, config.weights)
         )
         depth = self.network.config.num_hidden_layers
         if not all(0 <= layer < depth for layer in config.layers):
-            raise ConfigError(
-                f"layers: expected numbers of blocks from 0 to {depth - 1}, got {config.layers}"
-            )
+            raise ConfigError(f"layers: expected numbers of blocks from 0 to {depth - 1}, got {config.layers}")
         self.layers = config.layers
         self.channels: int = self.network.config.hidden_size
         self.patch = patch_size(self.network)
@@ -147,14 +143,10 @@ def _patched(image: Float[Tensor, "B 3 H W"], stride: int, patch: int) -> Float[
     if stride == patch:
         return image
     size = [side // stride * patch for side in image.shape[-2:]]
-    return torch.nn.functional.interpolate(
-        image, size=size, mode="bilinear", align_corners=False, antialias=True
-    )
+    return torch.nn.functional.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _to_map(
-    tokens: Float[Tensor, "B T C"], pixels: Float[Tensor, "B 3 H W"], patch: int
-) -> Float[Tensor, "B C h w"]:
+def _to_map(tokens: Float[Tensor, "B T C"], pixels: Float[Tensor, "B 3 H W"], patch: int) -> Float[Tensor, "B C h w"]:
     """Patch tokens as a map; the class and register tokens, which come first, are left out."""
     height, width = (side // patch for side in pixels.shape[-2:])
     return rearrange(tokens[:, -height * width :], "b (h w) c -> b c h w", h=height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from scene3d.errors import DataError
+from scene3d.data.images import write_bytes
 from scene3d.structures.labels import LabelSpace
 
 MISSING = (40, 40, 44)
@@ -49,16 +49,13 @@ def feature_picture(features: Float[Tensor, "C H W"]) -> UInt8[Tensor, "H W 3"]:
     Each direction is turned so that its largest weight is positive: the same features give the same
     picture on every machine. Each colour spans the 1st to 99th percentile of its direction.
     """
-    from sklearn.decomposition import PCA
-
     channels, height, width = features.shape
-    rows = features.detach().float().cpu().reshape(channels, -1).T.numpy()
-    sample = rows[:: max(1, len(rows) // 20_000)]
-    count = min(3, channels, len(sample))
-    pca = PCA(n_components=count, svd_solver="full").fit(sample)
-    weights = pca.components_
-    largest = np.take_along_axis(weights, np.abs(weights).argmax(axis=1)[:, None], axis=1)
-    projected = (rows - pca.mean_) @ (weights * np.where(largest < 0, -1, 1)).T
+    rows = features.detach().double().cpu().reshape(channels, -1).T
+    centred = rows - rows.mean(dim=0)
+    count = min(3, channels)
+    weights = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :count]
+    sign = torch.where(weights.gather(0, weights.abs().argmax(dim=0, keepdim=True)) < 0, -1.0, 1.0)
+    projected = (centred @ (weights * sign)).numpy()
     low, high = np.percentile(projected, [1, 99], axis=0)
     shades = np.clip((projected - low) / np.maximum(high - low, 1e-9), 0, 1)
     picture = np.full((len(rows), 3), 0.5)
@@ -86,7 +83,7 @@ def image_picture(image: Float[Tensor, "3 H W"]) -> UInt8[Tensor, "H W 3"]:
 
 
 def panel(
-    pictures: Sequence[tuple[str, UInt8[Tensor, "h w 3"]]], *, columns: int = 1, width: int = 640
+    pictures: Sequence[tuple[str, UInt8[Tensor, "_ _ 3"]]], *, columns: int = 1, width: int = 640
 ) -> UInt8[Tensor, "H W 3"]:
     """Captioned pictures side by side and below one another, all of one width.
 
@@ -127,15 +124,9 @@ def write_picture(path: Path, picture: UInt8[Tensor, "H W 3"]) -> None:
     """
     from PIL import Image
 
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        Image.fromarray(picture.cpu().numpy()).save(partial, format="PNG")
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"{path}: could not be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with io.BytesIO() as stream:
+        Image.fromarray(picture.cpu().numpy()).save(stream, format="PNG")
+        write_bytes(Path(path), stream.getvalue())
 
 
 def _colour(values: Float[Tensor, "H W"], known: Bool[Tensor, "H W"], name: str) -> UInt8[Tensor, "H W 3"]:

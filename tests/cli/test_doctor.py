@@ -41,9 +41,7 @@ def test_a_missing_extra_is_no_failure_and_names_the_extra(capsys, monkeypatch: 
 
 def test_missing_libraries_are_named_by_their_debian_packages(capsys, monkeypatch: pytest.MonkeyPatch):
     real = installation._loads
-    monkeypatch.setattr(
-        installation, "_loads", lambda library: library != "libusb-1.0.so.0" and real(library)
-    )
+    monkeypatch.setattr(installation, "_loads", lambda library: library != "libusb-1.0.so.0" and real(library))
     assert "libusb-1.0-0" in findings(capsys)[1]["libraries of Open3D"]["fix"]
 
 

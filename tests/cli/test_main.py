@@ -22,9 +22,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize(
-    "words", [[], *([*verb.split()] for verb in VERBS)], ids=lambda words: " ".join(words) or "-"
-)
+@pytest.mark.parametrize("words", [[], *([*verb.split()] for verb in VERBS)], ids=lambda words: " ".join(words) or "-")
 def test_help_is_quick_has_an_example_and_does_not_import_torch(words: list[str]):
     program = (
         "import sys, scene3d.cli\n"
@@ -124,9 +122,7 @@ def test_a_bare_data_lists_its_verbs(capsys):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_an_error_becomes_one_line_and_its_code(
-    capsys, monkeypatch, error: BaseException, code: int, message: str
-):
+def test_an_error_becomes_one_line_and_its_code(capsys, monkeypatch, error: BaseException, code: int, message: str):
     def fail(**_: object) -> int:
         raise error
 

@@ -17,7 +17,11 @@ _GREEN: Colour = (0.05, 0.25, 0.1)
 
 def house(rng: Rng, wide: float, deep: float) -> list[Part]:
     """A house with a pitched roof, its front at y = 0."""
-    tall, rise, kind = rng.choice([3.2, 5.8, 6.2, 8.6]) * rng.uniform(0.95, 1.1), rng.uniform(1.5, 3.6), Category.BUILDING
+    tall, rise, kind = (
+        rng.choice([3.2, 5.8, 6.2, 8.6]) * rng.uniform(0.95, 1.1),
+        rng.uniform(1.5, 3.6),
+        Category.BUILDING,
+    )
     wall, roof = pick(rng, WALLS), pick(rng, _ROOFS)
     skin = Material.BRICK_FACADE if rng.random() < 0.35 else Material.FACADE
     gable_to_road, over = rng.random() < 0.35, 0.35
@@ -26,7 +30,14 @@ def house(rng: Rng, wide: float, deep: float) -> list[Part]:
         taper = (0.55, 0.99)
     parts = [
         box((-wide / 2, 0, -SUNK), (wide / 2, deep, tall), kind, skin, wall),
-        box((-wide / 2 - over, -over, tall - 0.05), (wide / 2 + over, deep + over, tall + rise), kind, Material.ROOF, roof, taper),
+        box(
+            (-wide / 2 - over, -over, tall - 0.05),
+            (wide / 2 + over, deep + over, tall + rise),
+            kind,
+            Material.ROOF,
+            roof,
+            taper,
+        ),
     ]
     x, y = rng.uniform(-0.3, 0.3) * wide, deep * rng.uniform(0.4, 0.6)
     parts.append(
@@ -35,9 +46,7 @@ def house(rng: Rng, wide: float, deep: float) -> list[Part]:
     door = rng.uniform(-0.35, 0.35) * wide
     parts.append(box((door - 0.55, -0.06, -SUNK), (door + 0.55, 0.1, 2.1), kind, Material.WOOD, pick(rng, _ROOFS)))
     if rng.random() < 0.5:
-        parts.append(
-            box((door - 0.9, -1.1, 2.25), (door + 0.9, 0.1, 2.45), kind, Material.PLASTER, pick(rng, WALLS))
-        )
+        parts.append(box((door - 0.9, -1.1, 2.25), (door + 0.9, 0.1, 2.45), kind, Material.PLASTER, pick(rng, WALLS)))
     return parts
 
 
@@ -49,7 +58,11 @@ def block(rng: Rng, wide: float, deep: float) -> list[Part]:
     parts = [
         box((-wide / 2, 0, -SUNK), (wide / 2, deep, tall), kind, skin, wall),
         box(
-            (-wide / 2 - 0.15, -0.25, tall), (wide / 2 + 0.15, deep + 0.25, tall + 0.5), kind, Material.CONCRETE, pick(rng, WALLS)
+            (-wide / 2 - 0.15, -0.25, tall),
+            (wide / 2 + 0.15, deep + 0.25, tall + 0.5),
+            kind,
+            Material.CONCRETE,
+            pick(rng, WALLS),
         ),
         box((-wide / 2, -0.12, 3.0), (wide / 2, 0.05, 3.35), kind, Material.CONCRETE, pick(rng, WALLS)),
     ]
@@ -68,7 +81,12 @@ def shed(rng: Rng, wide: float, deep: float) -> list[Part]:
     return [
         box((-wide / 2, 0, -SUNK), (wide / 2, deep, tall), kind, skin, pick(rng, WALLS)),
         box(
-            (-wide / 2 - 0.2, -0.3, tall - 0.02), (wide / 2 + 0.2, deep + 0.2, tall + 0.7), kind, Material.ROOF, pick(rng, _ROOFS), (0.0, 0.7)
+            (-wide / 2 - 0.2, -0.3, tall - 0.02),
+            (wide / 2 + 0.2, deep + 0.2, tall + 0.7),
+            kind,
+            Material.ROOF,
+            pick(rng, _ROOFS),
+            (0.0, 0.7),
         ),
     ]
 
@@ -93,7 +111,15 @@ def sign_post(rng: Rng) -> list[Part]:
         turn = about_y(-np.pi / 2)  # the round's axis along x
         face = Part(kind=Kind.ROUND, centre=(-0.06, 0, tall), half=(size, size, 0.03), turn=turn, **sign)  # type: ignore[arg-type]
         parts.append(face)
-        parts.append(box((-0.095, -0.6 * size, tall - 0.08), (-0.088, 0.6 * size, tall + 0.08), Category.TRAFFIC_SIGN, Material.PLASTER, (0.75, 0.75, 0.73)))
+        parts.append(
+            box(
+                (-0.095, -0.6 * size, tall - 0.08),
+                (-0.088, 0.6 * size, tall + 0.08),
+                Category.TRAFFIC_SIGN,
+                Material.PLASTER,
+                (0.75, 0.75, 0.73),
+            )
+        )
     else:
         wide = size * rng.uniform(0.9, 1.6)
         half = (0.03, wide, size)
@@ -111,7 +137,9 @@ def traffic_light(rng: Rng) -> list[Part]:
     ]
     for i, lamp in enumerate(((0.02, 0.6, 0.25), (0.35, 0.25, 0.02), (0.3, 0.02, 0.02))):
         half, centre = (0.06, 0.1, 0.1), (-0.28, 0.0, tall + 0.18 + 0.3 * i)
-        parts.append(Part(kind=Kind.BALL, centre=centre, half=half, category=kind, material=Material.PLASTER, colour=lamp))
+        parts.append(
+            Part(kind=Kind.BALL, centre=centre, half=half, category=kind, material=Material.PLASTER, colour=lamp)
+        )
     return parts
 
 

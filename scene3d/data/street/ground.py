@@ -95,8 +95,10 @@ class Ground:
         self._height = height.astype(np.float32).reshape(-1)
         self._place = raster.astype(np.float32).reshape(-1, 3)
         self._slopes = np.stack([slope_x, slope_y, left_x, left_y], axis=-1).astype(np.float32).reshape(-1, 4)
-        edge = np.stack([profile.kerb, profile.crossing, profile.rise], axis=-1)
-        self._edge = edge.astype(np.float32).reshape(-1, 3)
+        slopes = [np.diff(table, axis=1, append=table[:, -1:]) for table in (profile.kerb, profile.crossing)]
+        edge = np.stack([profile.kerb, profile.crossing, *slopes], axis=-1)
+        self._edge = edge.astype(np.float32).reshape(-1, 4)
+        self._rise = profile.rise.astype(np.float32).reshape(-1)
         self._rows = profile.kerb.shape[1]
 
     def smooth(self, x: Float[Array, "N"], y: Float[Array, "N"]) -> Float[Array, "N"]:  # noqa: UP037
@@ -107,8 +109,10 @@ class Ground:
         """Coordinates on the street of points of the plane."""
         s, left, smooth = self._read(self._place, x, y).T
         side = (left > 0).astype(np.int32)
-        row = np.clip(((s - self.profile.start) / STEP).astype(np.int32), 0, self._rows - 1)
+        along_rows = np.clip((s - np.float32(self.profile.start)) / np.float32(STEP), 0, self._rows - 1)
+        row = along_rows.astype(np.int32)
         edge = self._edge.take(side * self._rows + row, axis=0)
+        edge[:, :2] += (along_rows - row)[:, None] * edge[:, 2:]
         beyond, along = np.abs(left) - edge[:, 0], edge[:, 1]
         inner, other = np.maximum(_CORNER - beyond, 0), np.maximum(_CORNER - along, 0)
         corner = _CORNER - np.hypot(inner, other)
@@ -122,13 +126,13 @@ class Ground:
 
     def step(self, place: Place) -> Float[Array, "N"]:  # noqa: UP037
         """Height that the kerb adds."""
-        rise = self._edge[:, 2].take(place.side * self._rows + place.row)
+        rise = self._rise.take(place.side * self._rows + place.row)
         return rise * np.clip(place.d / _KERB_RAMP, 0, 1)
 
     def normal(self, x: Float[Array, "N"], y: Float[Array, "N"], place: Place) -> Float[Array, "N 3"]:  # noqa: UP037
         """Unit normal, upwards; on the face of a kerb it leans towards the road."""
         slopes = self._read(self._slopes, x, y)
-        rise = self._edge[:, 2].take(place.side * self._rows + place.row)
+        rise = self._rise.take(place.side * self._rows + place.row)
         on_face = (place.d > 0) & (place.d < _KERB_RAMP)
         lean = np.where(on_face, rise / _KERB_RAMP, 0) * np.sign(place.l)
         normal = np.stack(
@@ -189,7 +193,7 @@ def first_ground(
             break
         middle = b - fb * (a - b) / (fa - fb) if step % 5 != 4 else (a + b) / 2
         value = above(middle, rows)
-        done = np.abs(value) < 0.002 * middle
+        done = np.abs(value) < 0.0005 * middle
         found[rows[done]] = 1 / middle[done]
         upper = value > 0
         fb = np.where(upper & (last == 1), fb * 0.5, fb)

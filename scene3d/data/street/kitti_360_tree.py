@@ -12,12 +12,13 @@ from jaxtyping import Float, UInt8
 from scene3d.data.sscbench import classes_of, write_classes, write_voxels
 from scene3d.data.street import rig
 from scene3d.data.street.calibration import pose_rows
-from scene3d.data.street.layout import Street
+from scene3d.data.street.categories import KITTI_360_ID, Category
 from scene3d.data.street.lidar import scan_of, turn_once
 from scene3d.data.street.observed import Sight, camera_sight, lidar_sight, observed_cells
 from scene3d.data.street.occupancy import occupancy
 from scene3d.data.street.oxts import time_stamps
 from scene3d.data.street.render import View, render
+from scene3d.data.street.street import Street
 from scene3d.data.street.tree_files import TreeOptions, depth_pixels, link, write_png, write_scan, write_text
 from scene3d.geometry.voxels import SSCBENCH
 from scene3d.structures.labels import CITYSCAPES, KITTI_360_IDS
@@ -29,7 +30,8 @@ SSCBENCH_FOLDER = "SSCBench-KITTI-360"
 UNPOSED_SHARE = 0.04
 """Share of frames that `poses.txt` leaves out: in the data set, ids are sparse."""
 
-_SIGHT_ROWS = (-10, 51)  # rows before and after a voxel grid whose sensors may look into it
+_SIGHT_OFFSETS = (0, 10, 20, 30, 40, 50, -10)
+"""Rows, about a metre each, from a voxel grid to the places whose sensors look into it."""
 
 
 def sequence_name(seed: int) -> str:
@@ -84,13 +86,14 @@ def _write_frame(street: Street, frame: int, seed: int, root: Path, options: Tre
     sights = []
     for index, (camera_name, (camera, cam_to_body)) in enumerate(options.cameras().items()):
         cam_to_world = body_to_world @ cam_to_body
-        view = render(street, frame, camera, cam_to_world, noise_seed=(seed * 10_000 + frame) * 4 + index)
+        view = render(street, frame, camera, cam_to_world, noise_seed=frame * 4 + index)
         kind = "data_rect" if index < 2 else "data_rgb"
         write_png(root / "data_2d_raw" / name / camera_name / kind / f"{frame:010d}.png", view.image)
         if index == 0:
             _write_left_truth(root, name, frame, view, options)
         if options.voxels_every and index != 1:
-            sights.append(camera_sight(camera, view.distance, cam_to_world))
+            distance = np.where(view.labels == KITTI_360_ID[Category.SKY], np.inf, view.distance)
+            sights.append(camera_sight(camera, distance, cam_to_world))
     if options.scans:
         panorama = turn_once(street, frame, options.azimuth_step)
         points = scan_of(panorama, (seed, frame, 64))
@@ -118,20 +121,16 @@ def _write_poses(street: Street, posed: Sequence[int], root: Path, name: str) ->
     bodies = [street.body_to_world(frame) for frame in posed]
     folder = root / "data_poses" / name
     write_text(folder / "poses.txt", pose_rows(posed, [body[:3] for body in bodies]))
-    write_text(
-        folder / "cam0_to_world.txt", pose_rows(posed, [body @ rig.left_rect_to_body for body in bodies])
-    )
-    write_text(
-        root / SSCBENCH_FOLDER / "data_poses" / name / "poses.txt", pose_rows(posed, [b[:3] for b in bodies])
-    )
+    write_text(folder / "cam0_to_world.txt", pose_rows(posed, [body @ rig.left_rect_to_body for body in bodies]))
+    write_text(root / SSCBENCH_FOLDER / "data_poses" / name / "poses.txt", pose_rows(posed, [b[:3] for b in bodies]))
 
 
 def _sight_rows(row: int, voxel_rows: range) -> list[int]:
-    """Rows whose sensors help to carve a grid: its own first, then ones about 10 m apart."""
-    stride = max(1, round(10 / voxel_rows.step)) * voxel_rows.step
-    before, after = _SIGHT_ROWS
-    near = [other for other in range(row % stride, voxel_rows.stop, stride) if before <= other - row < after]
-    return sorted(near, key=lambda other: abs(other - row))
+    """Rows whose sensors help to carve a grid: its own first, then those nearest to the wanted places."""
+    last = voxel_rows[-1]
+    wanted = (min(max(row + offset, 0), last) for offset in _SIGHT_OFFSETS)
+    # As keys of a dict, rows keep their order and come once.
+    return list(dict.fromkeys(round(place / voxel_rows.step) * voxel_rows.step for place in wanted))
 
 
 def _write_grid(street: Street, frame: int, row: int, sights: list[Sight], root: Path, name: str) -> None:

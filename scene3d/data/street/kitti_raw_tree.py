@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from scene3d.data.street.layout import Street
 from scene3d.data.street.lidar import scan_of, turn_once
 from scene3d.data.street.oxts import FIELDS, oxts_lines, time_stamps
 from scene3d.data.street.render import render
+from scene3d.data.street.street import Street
 from scene3d.data.street.tree_files import TreeOptions, depth_pixels, write_png, write_scan, write_text
 
 DATE = "2011_09_26"
@@ -36,8 +36,7 @@ def write_kitti_raw(street: Street, seed: int, root: Path, options: TreeOptions)
         camera, cam_to_body = cameras[name]
         write_text(folder / raw_name / "timestamps.txt", stamps)
         for frame, body_to_world in enumerate(bodies):
-            seed_of_noise = (seed * 10_000 + frame) * 4 + index
-            view = render(street, frame, camera, body_to_world @ cam_to_body, noise_seed=seed_of_noise)
+            view = render(street, frame, camera, body_to_world @ cam_to_body, noise_seed=frame * 4 + index)
             write_png(folder / raw_name / "data" / f"{frame:010d}.png", view.image)
             if options.depth:
                 truth = folder / "proj_depth" / "groundtruth" / raw_name / f"{frame:010d}.png"

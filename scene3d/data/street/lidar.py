@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from scene3d.data.street import rig
-from scene3d.data.street.layout import Street
 from scene3d.data.street.render import cast
+from scene3d.data.street.street import Street
 
 Array = np.ndarray
 

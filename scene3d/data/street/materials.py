@@ -42,19 +42,19 @@ class Material(IntEnum):
 
 # texture, its period (m), its contrast, contrast of the broad clouds, their period (m)
 _TABLE: dict[Material, tuple[Texture, float, float, float, float]] = {
-    Material.PLASTER: (Texture.GRAIN, 2.5, 0.10, 0.14, 7.0),
-    Material.FACADE: (Texture.GRAIN, 2.5, 0.10, 0.14, 9.0),
-    Material.BRICK_FACADE: (Texture.BRICK, 2.0, 0.22, 0.14, 9.0),
-    Material.OFFICE: (Texture.SLABS, 3.0, 0.10, 0.12, 11.0),
-    Material.ROOF: (Texture.TILES, 3.0, 0.25, 0.18, 6.0),
-    Material.CONCRETE: (Texture.GRAIN, 3.0, 0.14, 0.16, 5.0),
+    Material.PLASTER: (Texture.GRAIN, 2.5, 0.22, 0.20, 7.0),
+    Material.FACADE: (Texture.GRAIN, 2.5, 0.22, 0.20, 9.0),
+    Material.BRICK_FACADE: (Texture.BRICK, 2.0, 0.30, 0.20, 9.0),
+    Material.OFFICE: (Texture.SLABS, 3.0, 0.20, 0.18, 11.0),
+    Material.ROOF: (Texture.TILES, 3.0, 0.36, 0.24, 6.0),
+    Material.CONCRETE: (Texture.GRAIN, 3.0, 0.24, 0.20, 5.0),
     Material.WOOD: (Texture.PLANKS, 2.0, 0.30, 0.16, 4.0),
-    Material.LEAVES: (Texture.LEAVES, 2.6, 0.42, 0.30, 4.5),
-    Material.HEDGE: (Texture.LEAVES, 1.6, 0.38, 0.22, 3.5),
+    Material.LEAVES: (Texture.LEAVES, 2.6, 0.62, 0.34, 4.5),
+    Material.HEDGE: (Texture.LEAVES, 2.0, 0.58, 0.28, 3.5),
     Material.BARK: (Texture.PLANKS, 0.7, 0.30, 0.20, 2.0),
-    Material.METAL: (Texture.GRAIN, 1.2, 0.12, 0.16, 2.0),
-    Material.PAINT: (Texture.CLOUDS, 1.7, 0.10, 0.10, 3.0),
-    Material.CABIN: (Texture.CLOUDS, 1.7, 0.10, 0.10, 3.0),
+    Material.METAL: (Texture.GRAIN, 1.2, 0.18, 0.20, 2.0),
+    Material.PAINT: (Texture.CLOUDS, 1.7, 0.16, 0.14, 3.0),
+    Material.CABIN: (Texture.CLOUDS, 1.7, 0.16, 0.14, 3.0),
     Material.RUBBER: (Texture.GRAIN, 0.6, 0.20, 0.20, 1.0),
     Material.CLOTH: (Texture.CLOUDS, 0.6, 0.22, 0.14, 1.1),
     Material.SIGN: (Texture.GRAIN, 0.8, 0.06, 0.06, 1.5),
@@ -103,7 +103,7 @@ def solid_colour(
     return np.clip(albedo, 0.01, 1)
 
 
-def band(x: Array, half_width: Array | float, footprint: Array) -> Array:
+def band(x: Array, half_width: Array | float, footprint: Array | float) -> Array:
     """1 where ``|x|`` is below a half width, 0 outside, with an edge as soft as a pixel is wide."""
     return np.clip((half_width - np.abs(x)) / np.maximum(footprint, 1e-3) + 0.5, 0, 1)
 
@@ -165,7 +165,9 @@ def _bodywork(albedo: Array, _: Array, metres: Array, half: Array, axis: Array, 
     x, y, z = (metres / half).T
     low = np.clip((-0.72 - z) * half[:, 2] / np.maximum(footprint, 0.01) + 0.5, 0, 1) * (axis != 2)
     albedo = mix(albedo, (0.03, 0.03, 0.035), 0.85 * low)
-    lamp = (axis == 0) * band(np.abs(y) - 0.74, 0.2, footprint / half[:, 1]) * band(z - 0.25, 0.28, footprint / half[:, 2])
+    lamp = (
+        (axis == 0) * band(np.abs(y) - 0.74, 0.2, footprint / half[:, 1]) * band(z - 0.25, 0.28, footprint / half[:, 2])
+    )
     albedo = mix(albedo, np.where(x[:, None] > 0, (0.75, 0.75, 0.7), (0.5, 0.03, 0.03)), lamp)
     plate = (axis == 0) * band(y, 0.3, footprint / half[:, 1]) * band(z + 0.25, 0.13, footprint / half[:, 2])
     albedo = mix(albedo, (0.7, 0.7, 0.66), plate)

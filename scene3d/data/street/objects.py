@@ -220,6 +220,6 @@ def fence(rng: Rng, length: float) -> list[Part]:
     wood = pick(rng, ((0.36, 0.24, 0.14), (0.5, 0.46, 0.4), (0.2, 0.24, 0.2)))
     parts = [box((-length / 2, -0.03, 0.05), (length / 2, 0.03, tall), Category.FENCE, Material.WOOD, wood)]
     for x in np.linspace(-length / 2, length / 2, max(2, round(length / 2.5) + 1)):
-        low, high = (float(x) - 0.05, -0.06, -0.5), (float(x) + 0.05, 0.06, tall + 0.1)
-        parts.append(box(low, high, Category.FENCE, Material.BARK, wood))
+        foot, top = (float(x) - 0.05, -0.06, -0.5), (float(x) + 0.05, 0.06, tall + 0.1)
+        parts.append(box(foot, top, Category.FENCE, Material.BARK, wood))
     return parts

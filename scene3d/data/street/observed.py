@@ -38,7 +38,7 @@ class Sight:
     """How far one sensor saw along each of its rays.
 
     Attributes:
-        distance: metres; inf where nothing was met.
+        distance: metres; inf where nothing was met, 0 where the sensor is blind.
         sensor_to_world: of its axes.
         pixels: of points in the sensor's axes, in [0, 1] x [0, 1] of `distance`, and whether they are there.
     """
@@ -51,7 +51,7 @@ class Sight:
 def camera_sight(
     camera: Camera | Fisheye, distance: Float[np.ndarray, "H W"], cam_to_world: Float[np.ndarray, "4 4"]
 ) -> Sight:
-    """What a camera saw; in the sky, whose distance is 0 or inf, it saw to the end of the world."""
+    """What a camera saw along the rays of its pixels, in metres; inf is the sky, 0 a pixel that sees nothing."""
     size = torch.tensor([camera.width, camera.height])
 
     def pixels(points: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,9 +65,7 @@ def camera_sight(
 
     step = -(-max(distance.shape) // _LARGEST)
     met = torch.from_numpy(np.where(distance > 0, distance, np.inf).astype(np.float32))
-    return Sight(
-        met[step // 2 :: step, step // 2 :: step].clone(), torch.from_numpy(cam_to_world.copy()), pixels
-    )
+    return Sight(met[step // 2 :: step, step // 2 :: step].clone(), torch.from_numpy(cam_to_world.copy()), pixels)
 
 
 def lidar_sight(panorama: Panorama, velo_to_world: Float[np.ndarray, "4 4"]) -> Sight:

@@ -6,7 +6,7 @@ import numpy as np
 
 from scene3d.data.street.categories import Category
 from scene3d.data.street.materials import Material
-from scene3d.data.street.shapes import Kind, Part, about_x
+from scene3d.data.street.shapes import Kind, Part, Triple, about_x
 
 Rng = np.random.Generator
 Colour = tuple[float, float, float]
@@ -32,7 +32,13 @@ WALLS: tuple[Colour, ...] = (
     (0.64, 0.52, 0.38),
     (0.38, 0.38, 0.40),
 )
-CLOTHES: tuple[Colour, ...] = ((0.1, 0.12, 0.3), (0.4, 0.06, 0.06), (0.5, 0.48, 0.42), (0.06, 0.06, 0.06), (0.1, 0.3, 0.2))
+CLOTHES: tuple[Colour, ...] = (
+    (0.1, 0.12, 0.3),
+    (0.4, 0.06, 0.06),
+    (0.5, 0.48, 0.42),
+    (0.06, 0.06, 0.06),
+    (0.1, 0.3, 0.2),
+)
 RUBBER: Colour = (0.035, 0.035, 0.04)
 STEEL: Colour = (0.30, 0.31, 0.32)
 SKIN: Colour = (0.55, 0.36, 0.26)
@@ -60,8 +66,8 @@ def wheel(x: float, y: float, radius: float, width: float, category: Category) -
 
 
 def rod(
-    start: tuple[float, float, float],
-    end: tuple[float, float, float],
+    start: Triple,
+    end: Triple,
     radius: float,
     category: Category,
     colour: Colour = STEEL,
@@ -87,12 +93,12 @@ def rod(
 
 
 def box(
-    low: tuple[float, float, float],
-    high: tuple[float, float, float],
+    low: Triple,
+    high: Triple,
     category: Category,
     material: Material,
     colour: Colour,
-    taper: tuple[float, float] = (0.0, 0.0),
+    taper: tuple[float | int, float | int] = (0.0, 0.0),
 ) -> Part:
     """An upright box between two corners."""
     return Part(

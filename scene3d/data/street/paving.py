@@ -50,7 +50,7 @@ def _asphalt(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: 
     # Tyres polish two tracks a lane; repairs leave darker patches.
     tracks = np.cos(np.abs(p.l) * 3.6) * 0.05
     patch = np.clip(sample(Texture.CLOUDS, x + 7, y * 0.6, 29.0, pixel) * 3 - 1.4, 0, 1)
-    albedo = tint[0] * (1 + 0.30 * fine + 0.22 * broad + tracks - 0.25 * patch)[:, None]
+    albedo = tint[0] * (1 + 0.42 * fine + 0.26 * broad + tracks - 0.25 * patch)[:, None]
     dirt = np.exp(np.minimum(p.d, 0) / 0.35)
     albedo = mix(albedo, (0.16, 0.15, 0.12), 0.4 * dirt)
     worn = np.clip(0.85 + 0.5 * fine + 0.4 * broad, 0.25, 1)
@@ -73,7 +73,7 @@ def _marks(ground: Ground, p: Place, pixel: Array) -> Array:
 
 def _parking(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: Array, tint: Array) -> Array:
     stones = sample(Texture.COBBLES, p.s, p.l, 2.0, pixel)
-    albedo = tint[0] * np.array([1.18, 1.12, 1.05]) * (1 + 0.28 * stones + 0.25 * broad)[:, None]
+    albedo = tint[0] * np.array([1.18, 1.12, 1.05]) * (1 + 0.38 * stones + 0.25 * broad)[:, None]
     line = band((p.s % 6.0) - 3.0, 0.05, pixel)
     return mix(albedo, _MARK, 0.8 * line)
 
@@ -81,7 +81,7 @@ def _parking(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: 
 def _slabs(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: Array, tint: Array) -> Array:
     slabs = sample(Texture.SLABS, p.s, p.d, 2.0, pixel)
     fine = sample(Texture.GRAIN, x, y, 2.3, pixel)
-    albedo = tint[1] * (1 + 0.20 * slabs + 0.16 * fine + 0.18 * broad)[:, None]
+    albedo = tint[1] * (1 + 0.26 * slabs + 0.24 * fine + 0.18 * broad)[:, None]
     kerb = (p.d < KERB_WIDTH) & (ground.profile.rise[p.side, p.row] > 0)
     joint = band((p.s % 1.0) - 0.5, 0.012, pixel)
     stone = np.array([0.42, 0.41, 0.39]) * (1 + 0.22 * fine + 0.15 * broad - 0.5 * joint)[:, None]
@@ -91,7 +91,7 @@ def _slabs(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: Ar
 def _grass(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: Array, tint: Array) -> Array:
     blades = sample(Texture.GRASS, x, y, 2.7, pixel)
     tufts = sample(Texture.LEAVES, y, x, 8.3, pixel)
-    albedo = tint[2] * (1 + 0.34 * blades + 0.22 * tufts + 0.15 * broad)[:, None]
+    albedo = tint[2] * (1 + 0.46 * blades + 0.34 * tufts + 0.15 * broad)[:, None]
     bare = np.clip(broad * 2.2 - 0.9 + 0.4 * tufts, 0, 1) * 0.75
     return mix(albedo, tint[3] * 0.75, bare)
 
@@ -99,4 +99,4 @@ def _grass(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: Ar
 def _gravel(ground: Ground, p: Place, x: Array, y: Array, pixel: Array, broad: Array, tint: Array) -> Array:
     stones = sample(Texture.COBBLES, x, y, 1.6, pixel)
     fine = sample(Texture.GRAIN, y, x, 2.9, pixel)
-    return tint[3] * (1 + 0.22 * stones + 0.22 * fine + 0.25 * broad)[:, None]
+    return tint[3] * (1 + 0.28 * stones + 0.32 * fine + 0.25 * broad)[:, None]

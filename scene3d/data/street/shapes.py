@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from scene3d.data.street.categories import Category
 
 Array = np.ndarray
+Triple = tuple[float | int, float | int, float | int]
 
 
 class Kind(IntEnum):
@@ -46,12 +47,12 @@ class Part:
     """
 
     kind: Kind
-    centre: tuple[float, float, float]
-    half: tuple[float, float, float]
+    centre: Triple
+    half: Triple
     category: Category
     material: int
-    colour: tuple[float, float, float]
-    taper: tuple[float, float] = (0.0, 0.0)
+    colour: Triple
+    taper: tuple[float | int, float | int] = (0.0, 0.0)
     turn: Array | None = None
 
 
@@ -78,7 +79,7 @@ class Shapes:
         full = np.linalg.norm(self.half, axis=1)
         return np.where(self.kind == Kind.BALL, self.half.max(axis=1, initial=0), full)
 
-    def take(self, index: Int[Array, "M"] | Bool[Array, "N"]) -> Shapes:
+    def take(self, index: Int[Array, M] | Bool[Array, N]) -> Shapes:
         """The solids at these positions."""
         return Shapes(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
@@ -131,9 +132,7 @@ def about_x(angle: float) -> Float[Array, "3 3"]:
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def enter(
-    kind: Kind, origin: Sequence[Array], direction: Sequence[Array], taper: Array
-) -> Float[Array, "..."]:
+def enter(kind: Kind, origin: Sequence[Array], direction: Sequence[Array], taper: Array) -> Float[Array, ...]:
     """Ray parameter at which rays enter unit solids of one kind; inf where they miss or start inside.
 
     Args:
@@ -223,7 +222,7 @@ def faces(kind: Array, local: Array, taper: Array) -> tuple[Array, Array]:
     return np.where((kind == Kind.BALL)[:, None], local, normal), axis
 
 
-def within(kind: int, local: Sequence[Array], taper: Array, grown: Array) -> Bool[Array, "..."]:
+def within(kind: int, local: Sequence[Array], taper: Array, grown: Array) -> Bool[Array, ...]:
     """Whether points lie in one unit solid grown by ``grown`` (3,) in local units.
 
     Args:

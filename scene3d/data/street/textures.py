@@ -57,7 +57,11 @@ def atlas() -> Atlas:
 
 
 def sample(
-    texture: Array, u: Float[Array, "N"], v: Float[Array, "N"], period: Array, footprint: Float[Array, "N"]  # noqa: UP037
+    texture: Array | int,
+    u: Float[Array, N],
+    v: Float[Array, N],
+    period: Array | float,
+    footprint: Array,  # noqa: UP037
 ) -> Float[Array, "N"]:  # noqa: UP037
     """Value of patterns at surface coordinates, smoothed over what one pixel covers.
 
@@ -74,7 +78,7 @@ def sample(
     low = level.astype(np.int32)
     u, v = (u / period).astype(np.float32), (v / period).astype(np.float32)
     u, v = u - np.floor(u), v - np.floor(v)
-    start = np.asarray(texture, dtype=np.int32) * np.int32(made.texture_size)
+    start = np.zeros_like(low) + np.asarray(texture, dtype=np.int32) * np.int32(made.texture_size)
     fine = _bilinear(made, start, low, u, v)
     coarse = _bilinear(made, start, low + 1, u, v)
     return fine + (level - low) * (coarse - fine)
@@ -112,7 +116,14 @@ def _noise(rng: np.random.Generator, power: float, stretch: float = 1.0) -> Arra
     return _standardised(np.fft.ifft2(spectrum).real)
 
 
-def _courses(rng: np.random.Generator, rows: int, columns: int, joint: float, shift: float, shade: float) -> Array:
+def _grains(rng: np.random.Generator, count: int) -> Array:
+    """Periodic noise of one size: about ``count`` grains along a period."""
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(_SIZE) * _SIZE, np.fft.fftfreq(_SIZE) * _SIZE))
+    window = np.exp(-((np.log(np.maximum(frequency, 0.1) / count) / 0.45) ** 2))
+    return _standardised(np.fft.ifft2(np.fft.fft2(rng.standard_normal((_SIZE, _SIZE))) * window).real)
+
+
+def _courses(rng: np.random.Generator, rows: int, columns: int, joint: int, shift: float, shade: float) -> Array:
     """Stones in courses: light stones of different shade, dark joints ``joint`` texels wide."""
     y, x = np.mgrid[:_SIZE, :_SIZE] + 0.5
     row = np.floor(y * rows / _SIZE).astype(int)
@@ -127,10 +138,9 @@ def _courses(rng: np.random.Generator, rows: int, columns: int, joint: float, sh
 
 def _patterns(rng: np.random.Generator) -> list[Array]:
     """One (512, 512) array a `Texture`, in its order."""
-    grain = _noise(rng, 0.6) + 0.8 * _noise(rng, 1.6)
-    clumps = _noise(rng, 1.3)
-    leaves = np.tanh(3 * _noise(rng, 1.1)) + 0.6 * np.abs(_noise(rng, 0.9)) + 0.5 * clumps
-    grass = _noise(rng, 0.8, 0.4) + 0.8 * _noise(rng, 1.5)
+    grain = _noise(rng, 0.6) + 0.8 * _noise(rng, 1.6) + 0.6 * _grains(rng, 16) + 0.5 * _grains(rng, 45)
+    leaves = _grains(rng, 14) + 0.9 * _grains(rng, 30) + 0.7 * _grains(rng, 70) + 0.7 * _noise(rng, 1.3)
+    grass = _noise(rng, 0.8, 0.4) + 0.6 * _noise(rng, 1.5) + 0.8 * _grains(rng, 22) + 0.6 * _grains(rng, 60)
     brick = _courses(rng, 24, 8, 3, 0.5, 0.28) + 0.15 * _noise(rng, 0.8)
     slabs = _courses(rng, 4, 4, 4, 0.5, 0.15) + 0.2 * _noise(rng, 0.9)
     planks = _courses(rng, 1, 14, 3, 0.0, 0.3) + 0.25 * _noise(rng, 0.9, 4.0).T

@@ -41,9 +41,7 @@ class Tiles:
         return self.origin.shape[1], max(self.origin.shape[2], self.direction.shape[2])
 
 
-def first_hits(
-    shapes: Shapes, tiles: Tiles, far: float
-) -> tuple[Float[Array, "T K"], Int[Array, "T K"]]:
+def first_hits(shapes: Shapes, tiles: Tiles, far: float) -> tuple[Float[Array, "T K"], Int[Array, "T K"]]:
     """Distance of the first solid along every ray, and its index; inf and -1 where there is none within ``far``."""
     t_count, k_count = tiles.shape
     distance = np.full(t_count * k_count, np.inf, dtype=np.float32)
@@ -101,10 +99,11 @@ def _try(
 def _pairs(shapes: Shapes, tiles: Tiles, far: float) -> tuple[Array, Array, Array]:
     """Tiles and solids that may meet, and a distance before which they cannot."""
     axis, spread, origin, reach = _cones(tiles)
-    centre = (shapes.centre - tiles.base).astype(np.float32)
-    radius = shapes.radius.astype(np.float32)
-    tile, solid = [], []
-    chunk = max(1, 2_000_000 // len(shapes))
+    near_enough = _before(shapes, tiles, far)
+    centre = (shapes.centre[near_enough] - tiles.base).astype(np.float32)
+    radius = shapes.radius[near_enough].astype(np.float32)
+    tiles_met, solids_met = [], []
+    chunk = max(1, 1_000_000 // max(1, len(radius)))
     for start in range(0, len(axis), chunk):
         rows = slice(start, start + chunk)
         a, o = axis[rows], origin[rows]
@@ -114,11 +113,23 @@ def _pairs(shapes: Shapes, tiles: Tiles, far: float) -> tuple[Array, Array, Arra
         slack = radius + reach[rows, None] + (away + radius) * spread[rows, None]
         meets = (apart - along * along <= slack * slack) & (along + slack >= 0) | (spread[rows, None] > _WIDE)
         t, n = np.nonzero(meets & (away - radius < far + reach[rows, None]))
-        tile.append(t + start)
-        solid.append(n)
-    tile, solid = np.concatenate(tile), np.concatenate(solid)
+        tiles_met.append(t + start)
+        solids_met.append(near_enough[n])
+    tile, solid = np.concatenate(tiles_met), np.concatenate(solids_met)
     near, meets = _widened_boxes(shapes, tiles, tile, solid, (axis, spread, origin, reach))
     return tile[meets], solid[meets], near[meets]
+
+
+def _before(shapes: Shapes, tiles: Tiles, far: float) -> Array:
+    """Solids that may lie within the one cone around all rays."""
+    whole = Tiles(tiles.base, tiles.origin.reshape(3, 1, -1), tiles.direction.reshape(3, 1, -1))
+    axis, chord, origin, reach = (values[0] for values in _cones(whole))
+    from_origin = shapes.centre - tiles.base - origin
+    away = np.linalg.norm(from_origin, axis=1)
+    radius = shapes.radius + reach
+    opening = 2 * np.arcsin(min(1.0, chord / 2)) + np.arcsin(np.minimum(1, radius / np.maximum(away, 1e-6)))
+    inside = (from_origin @ axis >= away * np.cos(np.minimum(np.pi, opening + 1e-3))) | (away <= radius)
+    return np.flatnonzero(inside & (away - radius < far))
 
 
 def _cones(tiles: Tiles) -> tuple[Array, Array, Array, Array]:

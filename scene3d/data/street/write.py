@@ -22,7 +22,8 @@ from scene3d.data.street.kitti_360_tree import (
     write_kitti_360,
 )
 from scene3d.data.street.kitti_raw_tree import DATE, drive_name, write_kitti_raw
-from scene3d.data.street.layout import StreetConfig, make_street
+from scene3d.data.street.layout import make_street
+from scene3d.data.street.street import StreetConfig
 from scene3d.data.street.tree_files import TreeOptions, write_text
 from scene3d.errors import DataError, UsageError
 
@@ -94,7 +95,7 @@ def write_streets(
 
     Raises:
         UsageError: a seed comes twice or has more than four digits.
-        DataError: a street is there already, or the tree's calibration is of another image size.
+        DataError: a street is there already, the tree's calibration is of another image size, or the disk is full.
     """
     root = Path(root)
     options = TreeOptions(
@@ -122,9 +123,7 @@ def _check(jobs: Sequence[_Job]) -> None:
     for job in jobs:
         there = [job.root / folder for folder in job.folders if (job.root / folder).exists()]
         if there and not job.overwrite:
-            raise DataError(
-                f"{there[0]} exists", hint="pass overwrite=True, or --overwrite, to replace the street"
-            )
+            raise DataError(f"{there[0]} exists", hint="pass overwrite=True, or --overwrite, to replace the street")
 
 
 def _write_calibration(root: Path, options: TreeOptions, layout: Layout, overwrite: bool) -> None:
@@ -178,5 +177,7 @@ def _write_street(job: _Job) -> None:
             if (partial / folder).exists():
                 (job.root / folder).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(partial / folder, job.root / folder)
+    except OSError as error:
+        raise DataError(f"{job.root / job.name}: cannot be written: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,252 @@
+"""Everything that follows from one prediction, as files: depth, features, voxels, points, meshes, a report."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scene3d.data.images import write_bytes, write_depth
+from scene3d.data.sscbench import classes_of, raw_ids_of, write_classes, write_voxels
+from scene3d.errors import MissingExtraError, UsageError
+from scene3d.geometry.camera import unproject
+from scene3d.geometry.depth import depth_to_points
+from scene3d.geometry.se3 import invert, transform
+from scene3d.geometry.voxels import SSCBENCH
+from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.prediction import CompletionPrediction, Prediction
+from scene3d.structures.solids import PointCloud
+from scene3d.structures.tables import Table
+from scene3d.visualise import pictures
+from scene3d.visualise.files import write_mesh, write_points
+from scene3d.visualise.painter import paint_voxels
+from scene3d.visualise.quads import class_palette, height_colours, height_palette, merged_faces, quad_mesh
+from scene3d.visualise.report_html import Content, SolidView, report_html
+
+FARTHEST = 80.0
+"""Points farther away than this are sky, not surface; metres."""
+
+UNNAMED = SSC.index("other-object")
+"""What occupied cells are called in label files when the method names no classes."""
+
+_CAM_TO_FORWARD = torch.tensor([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+"""Camera axes to x forward, y left, z up, for predictions that have no grid."""
+
+_log = logging.getLogger(__name__)
+
+
+def write_results(
+    prediction: Prediction,
+    image: Float[Tensor, "3 h w"],
+    folder: Path,
+    *,
+    index: int = 0,
+    title: str = "Completed scene",
+    facts: Mapping[str, str] | None = None,
+    tables: Sequence[Table] = (),
+    extra: Sequence[tuple[str, Tensor]] = (),
+    open3d: bool = True,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write all that a prediction says of one image.
+
+    - `depth.png`: 16 bit, metres x 256, 0 = none; `depth_colour.png`; `features.png`; `labels.png`.
+    - `points.ply`: what the camera sees, coloured by the image; axes of the grid (x forward, y left, z up).
+    - `voxels.label` (SSCBench raw ids) and `voxels.npy` (SSCBench classes); without semantics every
+      occupied cell is "other-object". Only for the SSCBench grid, which these formats are made for.
+    - `voxels.ply`, `voxels.glb`: the faces of the occupied cells, coloured by class, else by height.
+    - `voxels.png`: a painted picture of them; `open3d.png`: the same mesh through Open3D, where it works.
+    - `report.html`: all of it in one file, with a view that turns.
+
+    Args:
+        prediction: of a batch.
+        image: what was predicted from, RGB in [0, 1], of any size.
+        folder: made where it is absent.
+        index: which one of the batch.
+        title: heading of the report.
+        facts: names and values to list in the report.
+        tables: figures to show in the report.
+        extra: captions and RGB pictures to add to the report, such as the truth.
+        open3d: whether to try the Open3D picture, which may take 20 s on a machine without graphics.
+        overwrite: replace files that are there.
+
+    Returns:
+        The files, in the order they were written.
+
+    Raises:
+        UsageError: a file is there and `overwrite` is not given; nothing is written then.
+    """
+    folder = Path(folder)
+    writers = _writers(_one(prediction, index), image, title, dict(facts or {}), tables, extra, open3d)
+    for name in writers:
+        if (folder / name).exists() and not overwrite:
+            raise UsageError(f"{folder / name}: exists already", hint="--overwrite replaces it")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, write in writers.items():
+        try:
+            write(folder / name)
+            written.append(folder / name)
+        except MissingExtraError as error:
+            _log.warning("%s left out: %s", name, error)
+    return written
+
+
+def point_cloud(
+    depth: Float[Tensor, "H W"],
+    K: Float[Tensor, "3 3"],
+    image: Float[Tensor, "3 h w"],
+    cam_to_grid: Float[Tensor, "4 4"],
+) -> PointCloud:
+    """The points of a depth image with the colours of the image; beyond `FARTHEST` there are none."""
+    points = transform(cam_to_grid, depth_to_points(depth, K).reshape(-1, 3))
+    size = (depth.shape[0], depth.shape[1])
+    small = torch.nn.functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    colours = pictures.image_picture(small).reshape(-1, 3)
+    kept = ((depth > 0) & (depth < FARTHEST)).reshape(-1).cpu()
+    return PointCloud(points=points.cpu()[kept], colours=colours[kept])
+
+
+def voxel_classes(prediction: CompletionPrediction) -> Int[Tensor, "X Y Z"]:
+    """Class of each cell of the first scene; occupied cells without a class are `UNNAMED`."""
+    occupied = prediction.density[0] >= prediction.threshold
+    if prediction.classes is None:
+        return torch.where(occupied, UNNAMED, 0)
+    return prediction.classes[0]
+
+
+class _Scene:
+    """What several files share, made once when the first of them asks for it."""
+
+    def __init__(self, prediction: Prediction, image: Tensor) -> None:
+        self.prediction, self.image = prediction, image.cpu()
+        completed = isinstance(prediction, CompletionPrediction)
+        self.cam_to_grid = invert(prediction.grid_to_cam[0].cpu()) if completed else _CAM_TO_FORWARD
+        self.points = point_cloud(prediction.depth[0].cpu(), prediction.K[0].cpu(), self.image, self.cam_to_grid)
+        self.depth = pictures.depth_picture(prediction.depth[0])
+        if completed:
+            self.classes = voxel_classes(prediction).cpu()
+            named = prediction.classes is not None
+            self.colour = self.classes if named else height_colours(self.classes != 0)
+            self.palette = class_palette() if named else height_palette(self.colour.shape[2])
+            self.quads = merged_faces(self.colour)
+            self.painted = paint_voxels(self.colour, self.palette, prediction.frame)
+
+    def frustum(self, reach: float = 2.0) -> np.ndarray:
+        """Centre and corners of the camera's view at `reach` metres, in the axes of the grid."""
+        height, width = self.prediction.depth.shape[-2:]
+        corners = torch.tensor([[0.0, 0], [width, 0], [width, height], [0, height]])
+        rays = unproject(corners, torch.full((4,), reach), self.prediction.K[0].cpu())
+        return transform(self.cam_to_grid, torch.cat([torch.zeros(1, 3), rays])).numpy()
+
+    def solid(self) -> SolidView | None:
+        """Voxels for the report."""
+        if not isinstance(self.prediction, CompletionPrediction) or max(self.prediction.frame.shape) > 256:
+            return None
+        legend: tuple[tuple[str, tuple[int, int, int], float], ...] = ()
+        if self.prediction.classes is not None:
+            counts = Counter(self.classes[self.classes > 0].tolist())
+            total = max(counts.total(), 1)
+            common = (c for c in counts.most_common() if c[0] < len(SSC))
+            legend = tuple((SSC.classes[c], SSC.colours[c], n / total) for c, n in common)
+        return SolidView(quads=self.quads, frame=self.prediction.frame, palette=self.palette, legend=legend)
+
+
+def _writers(
+    prediction: Prediction,
+    image: Tensor,
+    title: str,
+    facts: dict[str, str],
+    tables: Sequence[Table],
+    extra: Sequence[tuple[str, Tensor]],
+    open3d: bool,
+) -> dict[str, Callable[[Path], object]]:
+    """What writes each file, by its name."""
+    scene = _Scene(prediction, image)
+    shown = [("input image", pictures.image_picture(scene.image)), ("depth: near is bright", scene.depth)]
+    files: dict[str, Callable[[Path], object]] = {
+        "depth.png": lambda path: write_depth(path, prediction.depth[0].cpu()),
+        "depth_colour.png": lambda path: pictures.write_picture(path, scene.depth),
+    }
+    if isinstance(prediction, CompletionPrediction):
+        for name, caption, picture in _maps(prediction):
+            shown.append((caption, picture))
+            files[name] = lambda path, picture=picture: pictures.write_picture(path, picture)
+    files["points.ply"] = lambda path: write_points(path, scene.points)
+    if isinstance(prediction, CompletionPrediction):
+        files |= _voxel_writers(scene, prediction, open3d)
+    poster = scene.painted if isinstance(prediction, CompletionPrediction) else scene.depth
+    content = Content(
+        title=title,
+        subtitle=_subtitle(scene),
+        pictures=[*shown, *extra],
+        poster=poster,
+        points=scene.points,
+        camera=scene.frustum(),
+        solid=scene.solid(),
+        facts=facts,
+        tables=tables,
+    )
+    files["report.html"] = lambda path: write_bytes(path, report_html(content).encode())
+    return files
+
+
+def _voxel_writers(
+    scene: _Scene, prediction: CompletionPrediction, open3d: bool
+) -> dict[str, Callable[[Path], object]]:
+    from scene3d.visualise.viewer import draw_mesh
+
+    mesh = quad_mesh(scene.quads, prediction.frame, scene.palette)
+    files: dict[str, Callable[[Path], object]] = {}
+    if prediction.frame == SSCBENCH:
+        raw = raw_ids_of(scene.classes, SSC)
+        classes = classes_of(raw, torch.zeros_like(raw, dtype=torch.bool))
+        files["voxels.label"] = lambda path: write_voxels(path, raw, overwrite=True)
+        files["voxels.npy"] = lambda path: write_classes(path, classes, overwrite=True)
+    files["voxels.ply"] = lambda path: write_mesh(path, mesh)
+    files["voxels.glb"] = lambda path: write_mesh(path, mesh)
+    files["voxels.png"] = lambda path: pictures.write_picture(path, scene.painted)
+    if open3d:
+        files["open3d.png"] = lambda path: draw_mesh(path, mesh, prediction.frame)
+    return files
+
+
+def _maps(prediction: CompletionPrediction) -> list[tuple[str, str, Tensor]]:
+    """File name, caption and picture of features and labels, where there are any."""
+    maps = []
+    if prediction.features is not None:
+        picture = pictures.feature_picture(prediction.features[0])
+        maps.append(("features.png", "features: their three main directions", picture))
+    if prediction.labels is not None:
+        picture = pictures.label_picture(prediction.labels[0], CITYSCAPES)
+        maps.append(("labels.png", "classes of pixels", picture))
+    return maps
+
+
+def _subtitle(scene: _Scene) -> str:
+    parts = [f"{len(scene.points.points):,} points"]
+    if isinstance(scene.prediction, CompletionPrediction):
+        frame = scene.prediction.frame
+        full = int((scene.classes != 0).sum())
+        parts.append(f"{full:,} of {scene.classes.numel():,} cells of {frame.size:g} m occupied")
+        parts.append(f"density from {scene.prediction.threshold:.3g} per metre on")
+    if not scene.prediction.is_metric:
+        parts.append("known up to scale: lengths are not metres")
+    return " · ".join(parts)
+
+
+def _one(prediction: Prediction, index: int) -> Prediction:
+    """One of a batch, as a batch of one."""
+    from dataclasses import fields, replace
+
+    values = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
+    return replace(
+        prediction,
+        **{k: v[index : index + 1].detach() for k, v in values.items() if isinstance(v, Tensor)},
+    )

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from scene3d.errors import UsageError
+from scene3d.evaluation.segmentation import accuracy, label_confusion, mean_label_iou, name_clusters
+from scene3d.structures.labels import IGNORE
+
+
+def test_the_confusion_leaves_out_what_the_truth_ignores():
+    truth, said = torch.tensor([0, 1, 1, IGNORE]), torch.tensor([0, 0, 1, 0])
+    matrix = label_confusion(said, truth, 2)
+    assert matrix.tolist() == [[1, 0], [1, 1]]
+    assert accuracy(matrix) == pytest.approx(2 / 3)
+    # Class 0: 1 of 2; class 1: 1 of 2.
+    assert mean_label_iou(matrix) == pytest.approx(0.5)
+
+
+def test_leaving_a_pixel_out_is_not_an_answer():
+    with pytest.raises(UsageError, match="got 255"):
+        label_confusion(torch.tensor([IGNORE]), torch.tensor([0]), 2)
+
+
+def test_the_naming_is_the_best_of_all_permutations():
+    matrix = torch.randint(0, 50, (5, 5), generator=torch.Generator().manual_seed(3))
+    names = name_clusters(matrix, "val").classes
+    right = sum(int(matrix[names[k], k]) for k in range(5))
+    best = max(sum(int(matrix[p[k], k]) for k in range(5)) for p in itertools.permutations(range(5)))
+    assert right == best and sorted(names) == list(range(5))
+
+
+def test_left_over_clusters_take_the_class_they_cover_most():
+    matrix = torch.tensor([[9, 0, 5], [0, 8, 1]])
+    names = name_clusters(matrix, "val")
+    assert names.classes == (0, 1, 0)
+    assert names.apply(torch.tensor([2, 1, IGNORE])).tolist() == [0, 1, IGNORE]
