@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -25,12 +26,14 @@ from scene3d.engine.random_state import seed_all
 from scene3d.engine.run import Run, versions
 from scene3d.engine.trainer import TrainConfig, Trainer
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
-from scene3d.errors import CheckpointError, ConfigError, UsageError
+from scene3d.errors import CheckpointError, ConfigError, DataError, UsageError
 from scene3d.evaluation.report import Report
 from scene3d.geometry.se3 import invert
 from scene3d.methods import Method, as_module
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "Predictor",
@@ -241,9 +244,14 @@ def _check(recipe: Recipe, method: Method) -> dict[str, float]:
 
 
 def _finish(recipe: Recipe, method: Method) -> None:
+    """Choose what is chosen by looking at data; data that cannot be had must not cost the weights."""
     device = next(as_module(method).parameters()).device
-    train_data = recipe.data.build("train", training=False)
-    val_data = recipe.data.build("val", training=False) if recipe.data.val else None
+    try:
+        train_data = recipe.data.build("train", training=False)
+        val_data = recipe.data.build("val", training=False) if recipe.data.val else None
+    except DataError as error:
+        log.warning("%s; the density threshold and the names of clusters stay as they are", error)
+        return
     find_and_name_clusters(method, train_data, val_data, device)
     choose_threshold(method, train_data, recipe.evaluate, device)
 

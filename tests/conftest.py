@@ -18,9 +18,7 @@ def _shared(kind: str) -> Path:
     default = Path(__file__).resolve().parents[2] / "shared"
     folder = Path(os.environ.get("SCENE3D_SHARED", default)) / kind
     if not folder.is_dir():
-        pytest.skip(
-            f"real data is not here: {folder} does not exist (set SCENE3D_SHARED to the folder that holds it)"
-        )
+        pytest.skip(f"real data is not here: {folder} does not exist (set SCENE3D_SHARED to the folder that holds it)")
     return folder
 
 

@@ -88,8 +88,6 @@ def test_every_module_imports_without_output_and_scene3d_without_torch():
         "heavy = {'open3d', 'pytorch3d', 'transformers', 'viser', 'tensorboard', 'av'} & set(sys.modules)\n"
         "assert not heavy, f'imported with the package, not where they are used: {heavy}'\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error::SyntaxWarning", "-c", program], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-W", "error::SyntaxWarning", "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")

@@ -38,7 +38,7 @@ def report(error: BaseException) -> None:
 def describe(error: BaseException) -> str:
     """The error in words for a user, without a traceback."""
     if isinstance(error, KeyboardInterrupt):
-        return "stopped by Ctrl-C"
+        return f"stopped by Ctrl-C; {error}" if str(error) else "stopped by Ctrl-C"
     if isinstance(error, Scene3dError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

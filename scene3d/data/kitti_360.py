@@ -69,6 +69,7 @@ def read_kitti_360(
     fisheye: bool = True,
     pitch_degrees: float = -15.0,
     sscbench: Path | str | None = None,
+    masked: bool = True,
 ) -> list[Scene]:
     """One scene a sequence; a frame without a pose, or without an image, makes no shot.
 
@@ -78,6 +79,8 @@ def read_kitti_360(
         fisheye: read the two side cameras too, as pinhole views with the left camera's K.
         pitch_degrees: turn of that view about the fisheye's x axis; negative looks down, as published.
         sscbench: root of the voxel labels; None looks for `SSCBench-KITTI-360` under `root`.
+        masked: ignore cells that nobody could observe, as the data set has it. False takes every cell of a
+            `.label` at its word, which is right for the procedural street alone: its labels are exact.
 
     Raises:
         DataError: a file is missing or is not what it should be; the message names it.
@@ -87,7 +90,7 @@ def read_kitti_360(
     voxel_root = root / SSCBENCH_FOLDER if sscbench is None else Path(sscbench)
     if sscbench is not None and not voxel_root.is_dir():
         raise wrong_file(voxel_root, expected="a folder of SSCBench voxel labels", got="no such folder")
-    return [_read_sequence(root, name, rig, voxel_root) for name in _sequences(root, names)]
+    return [_read_sequence(root, name, rig, voxel_root, masked) for name in _sequences(root, names)]
 
 
 def read_rig(folder: Path, *, fisheye: bool = True, pitch_degrees: float = -15.0) -> Rig:
@@ -114,8 +117,8 @@ def read_rig(folder: Path, *, fisheye: bool = True, pitch_degrees: float = -15.0
         assert isinstance(pinhole, Camera)
         virtual = Virtual(camera=pinhole, rotation=_about_x(pitch_degrees))
         for name in ("fisheye_left", "fisheye_right"):
-            camera = read_fisheye(folder / f"{SENSORS[name]}.yaml")
-            sensors[name] = Sensor(camera, mounting.transform(SENSORS[name]), virtual)
+            mirror = read_fisheye(folder / f"{SENSORS[name]}.yaml")
+            sensors[name] = Sensor(mirror, mounting.transform(SENSORS[name]), virtual)
     return Rig(sensors, mounting.transform(SENSORS["left"]) @ invert(cam_to_velo))
 
 
@@ -184,7 +187,7 @@ def _poses_file(root: Path, name: str) -> Path:
     return root / "data_poses" / name / "poses.txt"
 
 
-def _read_sequence(root: Path, name: str, rig: Rig, voxel_root: Path) -> Scene:
+def _read_sequence(root: Path, name: str, rig: Rig, voxel_root: Path, masked: bool) -> Scene:
     poses = read_body_poses(_poses_file(root, name))
     shots = [shot for sensor in rig.sensors for shot in _shots(root, name, sensor, rig.sensors[sensor], poses)]
     order = list(SENSORS)
@@ -208,7 +211,7 @@ def _read_sequence(root: Path, name: str, rig: Rig, voxel_root: Path) -> Scene:
         voxels=tuple(
             VoxelFile(
                 labels=labels,
-                invalid=invalid,
+                invalid=invalid if masked else None,
                 frame=frames[row],
                 grid_to_world=poses[frames[row]] @ rig.velo_to_body,
             )

@@ -122,15 +122,17 @@ class Kitti360Data(Splits):
     Attributes:
         fisheye: whether to read the two fisheye cameras.
         sscbench: root of the voxel labels; None looks for `SSCBench-KITTI-360` in the root.
+        masked: ignore voxels that nobody could observe; false for the street, whose labels are exact.
     """
 
     kind: Literal["kitti_360"] = "kitti_360"
     fisheye: bool = True
     sscbench: Path | None = None
+    masked: bool = True
 
     def read(self, names: Sequence[str] | None) -> list[Scene]:
         """The sequences of these names, or all."""
-        return read_kitti_360(self.root, names, fisheye=self.fisheye, sscbench=self.sscbench)
+        return read_kitti_360(self.root, names, fisheye=self.fisheye, sscbench=self.sscbench, masked=self.masked)
 
 
 class PosedImagesData(Splits):

@@ -44,9 +44,7 @@ def read_voxels(
     """
     if file.labels.suffix == ".npy":
         if observed_only:
-            raise wrong_file(
-                file.labels, expected="a .label with its .invalid mask", got="an npy without a mask"
-            )
+            raise wrong_file(file.labels, expected="a .label with its .invalid mask", got="an npy without a mask")
         return read_classes(file.labels)
     raw = read_raw_labels(file.labels)
     if file.invalid is None:
@@ -108,9 +106,7 @@ def read_classes(path: Path) -> Int[Tensor, "X Y Z"]:
     except (OSError, ValueError, EOFError) as error:
         raise wrong_file(path, expected="an npy of voxel classes", got=str(error)) from None
     if not isinstance(values, np.ndarray) or values.shape != GRID.shape:
-        raise wrong_file(
-            path, expected=f"an array of shape {GRID.shape}", got=f"{getattr(values, 'shape', 'an npz')}"
-        )
+        raise wrong_file(path, expected=f"an array of shape {GRID.shape}", got=f"{getattr(values, 'shape', 'an npz')}")
     if values.dtype.kind not in "fiu":
         raise wrong_file(path, expected="numbers", got=f"an array of {values.dtype}")
     classes = torch.zeros(256, dtype=torch.bool)
@@ -200,9 +196,7 @@ def _read(path: Path, sizes: Mapping[int, str]) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise wrong_file(
-            path, expected="voxel labels", got=error.strerror or "an error of the system"
-        ) from None
+        raise wrong_file(path, expected="voxel labels", got=error.strerror or "an error of the system") from None
     if len(data) not in sizes:
         wanted = " or ".join(f"{size} bytes ({meaning})" for size, meaning in sizes.items())
         raise wrong_file(path, expected=f"{wanted} for a grid of {GRID.shape}", got=f"{len(data)} bytes")

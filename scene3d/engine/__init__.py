@@ -1,1 +1,1 @@
-""""""
+"""Training, evaluation and prediction: knows what a method is, and no method by name."""

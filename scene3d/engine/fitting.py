@@ -18,13 +18,13 @@ from scene3d.evaluation.baselines import (
     TrainingGrids,
     shell_thicknesses,
 )
-from scene3d.evaluation.completion import REGIONS, best_threshold, score_histogram
+from scene3d.evaluation.completion import REGIONS, best_threshold, score_histogram, thresholds_reached
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, SSC
 from scene3d.structures.prediction import CompletionPrediction, Prediction
 
-DENSITIES = torch.logspace(-3, 3, 241)
-"""Candidate thresholds of a density, 1/m: steps of 6 %."""
+DENSITIES = (-3, 3, 241)
+"""Candidate thresholds of a density, 1/m: from 10^-3 to 10^3 in steps of 6 %."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -82,11 +82,13 @@ def fit(
     sums = _Sums(rules)
     for done, index in enumerate(chosen):
         frames = data[index].to(device)
-        sums.add(frames)
-        if done in predicted and frames.voxels is not None:
-            prediction = method.predict(frames)
+        sums.add_images(frames)
+        if frames.voxels is not None:
+            truth, regions = rules.truth(frames), rules.regions(frames)
+            sums.add_cells(truth, regions)
+            prediction = method.predict(frames) if done in predicted else None
             if isinstance(prediction, CompletionPrediction):
-                sums.add_scores(prediction, frames)
+                sums.add_scores(rules.scores(prediction, frames), truth, regions)
         tell(progress, "fitting baselines and thresholds", done + 1, len(chosen))
     return sums.fitted()
 
@@ -99,11 +101,11 @@ class _Sums:
         self._grids = TrainingGrids(rules.frame.shape, len(SSC))
         self._depth: MedianDepth | None = None
         self._labels: MajorityLabels | None = None
-        self._candidates = {OURS: DENSITIES, DEPTH_SHELL: shell_thicknesses(rules.frame)}
+        self._candidates = {OURS: torch.logspace(*DENSITIES), DEPTH_SHELL: shell_thicknesses(rules.frame)}
         self._histograms: dict[tuple[str, str, float], Tensor] = {}
 
-    def add(self, frames: Frames) -> None:
-        """Count the truth of one frame."""
+    def add_images(self, frames: Frames) -> None:
+        """Remember the depth and the labels of one frame."""
         size = (frames.image.shape[-2], frames.image.shape[-1])
         if frames.depth is not None:
             self._depth = self._depth or MedianDepth(size)
@@ -111,20 +113,22 @@ class _Sums:
         if frames.labels is not None:
             self._labels = self._labels or MajorityLabels(size, len(CITYSCAPES))
             self._labels.add(frames.labels[0, 0])
-        if frames.voxels is not None and frames.grid_to_cam is not None:
-            self._grids.add(self._rules.truth(frames), self._rules.regions(frames))
 
-    def add_scores(self, prediction: CompletionPrediction, frames: Frames) -> None:
+    def add_cells(self, truth: Tensor, regions: Mapping[str, Tensor]) -> None:
+        """Count the cells of one frame."""
+        self._grids.add(truth, regions)
+
+    def add_scores(self, scores: Mapping[str, Tensor], truth: Tensor, regions: Mapping[str, Tensor]) -> None:
         """Count how the scores of one prediction lie over occupied and empty cells."""
-        truth = self._rules.truth(frames)
-        regions = self._rules.regions(frames)
-        for name, score in self._rules.scores(prediction, frames).items():
+        occupied = truth != 0
+        for name, score in scores.items():
             candidates = self._candidates[name].to(score)
+            reached = thresholds_reached(score, candidates)
             for region, extent, box in self._columns():
-                known = regions[region][box]
-                occupied = truth[box] != 0
-                counts = score_histogram(score[box], candidates, occupied & known, ~occupied & known)
-                self._histograms[name, region, extent] = self._histograms.get((name, region, extent), 0) + counts.cpu()
+                known, full = regions[region][box], occupied[box]
+                counts = score_histogram(reached[box], len(candidates), full & known, ~full & known).cpu()
+                before = self._histograms.get((name, region, extent), torch.zeros_like(counts))
+                self._histograms[name, region, extent] = before + counts
 
     def fitted(self) -> Fitted:
         """Everything, with the threshold of the best IoU for each competitor, region and range."""
@@ -134,9 +138,10 @@ class _Sums:
             thresholds.setdefault(name, {})[region, extent] = best
         grids = self._grids.scores() if self._grids.frames else {}
         for name, (score, candidates) in grids.items():
+            reached = thresholds_reached(score, candidates)
             for region, extent, box in self._columns():
                 occupied, empty = self._grids.counts(region)
-                histogram = score_histogram(score[box], candidates, occupied[box], empty[box])
+                histogram = score_histogram(reached[box], len(candidates), occupied[box], empty[box])
                 thresholds.setdefault(name, {})[region, extent] = best_threshold(histogram, candidates)
         return Fitted(
             thresholds=thresholds,

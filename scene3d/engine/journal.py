@@ -49,7 +49,7 @@ class Journal:
         self._bar = tqdm(
             total=steps,
             initial=step,
-            disable=not (progress and ranks.leads),
+            disable=not (progress and ranks.leads and sys.stderr.isatty()),
             unit="step",
             dynamic_ncols=True,
             file=sys.stderr,

@@ -67,7 +67,9 @@ class Scorer:
     def _score_cells(self, prediction: CompletionPrediction, frames: Frames) -> None:
         truth, regions = self.rules.truth(frames), self.rules.regions(frames)
         scores = self.rules.scores(prediction, frames) | {k: v.to(truth.device) for k, v in self.fitted.grids.items()}
-        stored = dict.fromkeys(((r, c) for r in regions for c in self.rules.crops), prediction.threshold)
+        stored: Mapping[tuple[str, float], float] = dict.fromkeys(
+            ((r, c) for r in regions for c in self.rules.crops), prediction.threshold
+        )
         for name, score, thresholds in [
             (OURS_STORED, scores[OURS], stored),
             *((name, scores[name], thresholds) for name, thresholds in self.fitted.thresholds.items()),
@@ -77,7 +79,7 @@ class Scorer:
                 self._counts[name][region, extent] += completion.count(
                     score[box] >= threshold, truth[box], regions[region][box]
                 )
-        answers = {OURS_STORED: (prediction.classes, scores[OURS], stored)}
+        answers: dict[str, tuple[Any, Any, Any]] = {OURS_STORED: (prediction.classes, scores[OURS], stored)}
         if self.fitted.majority is not None:
             answers[OURS] = (prediction.classes, scores[OURS], self.fitted.thresholds.get(OURS, stored))
             majority = self.fitted.majority.to(truth.device)[None]

@@ -117,6 +117,7 @@ class Trainer:
                 self._save()
                 if reason == "signal":
                     raise KeyboardInterrupt(f"{self.run.folder}: saved at step {self._done}")
+                self._journal.close()  # finishing may take minutes, which are not steps
                 self._export(self.run.weights_file, finished=True)
             finally:
                 self._journal.close()

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scene3d.geometry.camera import pixel_centres, project, unproject
+from scene3d.geometry.camera import Camera, pixel_centres, project, unproject
 from scene3d.geometry.se3 import invert, transform
 from scene3d.geometry.voxels import VoxelFrame, field_of_view
 from scene3d.structures.labels import GROUND, IGNORE, SSC, SSCBENCH_TO_SSC, remap
@@ -24,6 +24,9 @@ RANGES = (12.8, 25.6, 51.2)
 
 STREET_LEVEL = 7
 """Layers of the grid below which the S4C protocol doubts empty cells that have nothing under them."""
+
+SURFACE_COLUMNS = 320
+"""The surface that hides cells is looked for with one ray a pixel of an image at most this wide."""
 
 GROUND_CLASSES = tuple(SSC.index(name) for name in GROUND if name in SSC.classes)
 
@@ -188,7 +191,9 @@ def regions(
         known = known & ~below_street(truth)
     surface = known & ((truth == 0) | shell(truth))
     off_ground = ~torch.isin(truth, truth.new_tensor(GROUND_CLASSES))
-    hidden = behind(surface_depth(truth, frame, grid_to_cam, K, *size), frame, grid_to_cam, K) > frame.size
+    view = _at_most(SURFACE_COLUMNS, Camera(K, *size))
+    surface_at = surface_depth(truth, frame, grid_to_cam, view.K, view.height, view.width)
+    hidden = behind(surface_at, frame, grid_to_cam, view.K) > frame.size
     return {
         "solid": known,
         "shell": surface,
@@ -197,6 +202,11 @@ def regions(
         "occluded": known & hidden,
         "occluded without ground": known & hidden & off_ground,
     }
+
+
+def _at_most(columns: int, camera: Camera) -> Camera:
+    shrink = max(1, -(-camera.width // columns))
+    return camera.resize(max(1, camera.height // shrink), max(1, camera.width // shrink))
 
 
 REGIONS = tuple(f"{kind}{suffix}" for suffix in ("", " without ground") for kind in ("solid", "shell", "occluded"))
@@ -238,28 +248,35 @@ def mean_iou(confusion: Int[Tensor, "C C"]) -> float:
     return class_iou(confusion)[1:].mean().item()
 
 
-def score_histogram(
+def thresholds_reached(
     score: Float[Tensor, "*cells"],
     thresholds: Float[Tensor, "T"],  # noqa: UP037
+) -> Int[Tensor, "*cells"]:
+    """How many of some ascending thresholds each score reaches, 0..T; NaN reaches none."""
+    known = score.nan_to_num(nan=-torch.inf).contiguous()
+    return torch.searchsorted(thresholds, known, right=True, out_int32=True)
+
+
+def score_histogram(
+    reached: Int[Tensor, "*cells"],
+    thresholds: int,
     occupied: Int[Tensor, "*cells"] | Bool[Tensor, "*cells"],
     empty: Int[Tensor, "*cells"] | Bool[Tensor, "*cells"],
 ) -> Int[Tensor, "2 bins"]:
-    """How many occupied (row 0) and empty (row 1) cells reach exactly the first k thresholds; k = 0..T.
+    """How many occupied (row 0) and empty (row 1) cells reach exactly k thresholds; k = 0..T.
 
     Args:
-        score: NaN counts as below every threshold.
-        thresholds: ascending.
+        reached: see `thresholds_reached`.
+        thresholds: how many there are.
         occupied: whether, or how often over frames, each cell was occupied and counted.
         empty: the same of emptiness.
     """
-    reached = torch.searchsorted(thresholds, score.nan_to_num(nan=-torch.inf).flatten().contiguous(), right=True)
-    bins = len(thresholds) + 1
-    return torch.stack(
-        [
-            torch.bincount(reached, weights=weight.flatten().double(), minlength=bins).long()
-            for weight in (occupied, empty)
-        ]
-    )
+    rows = []
+    for weight in (occupied, empty):
+        cells = weight != 0
+        weights = None if weight.dtype == torch.bool else weight[cells].double()
+        rows.append(torch.bincount(reached[cells], weights=weights, minlength=thresholds + 1).long())
+    return torch.stack(rows)
 
 
 def best_threshold(histogram: Int[Tensor, "2 bins"], thresholds: Float[Tensor, "T"]) -> float:  # noqa: UP037

@@ -7,16 +7,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def transform(
-    a_to_b: Float[Tensor, "*#batch 4 4"], points_a: Float[Tensor, "*#batch N 3"]
-) -> Float[Tensor, "*_ N 3"]:
+def transform(a_to_b: Float[Tensor, "*#batch 4 4"], points_a: Float[Tensor, "*#batch N 3"]) -> Float[Tensor, "*_ N 3"]:
     """Points of frame a, said in frame b."""
     return points_a @ a_to_b[..., :3, :3].mT + a_to_b[..., None, :3, 3]
 
 
-def rotate(
-    a_to_b: Float[Tensor, "*#batch 4 4"], directions_a: Float[Tensor, "*#batch N 3"]
-) -> Float[Tensor, "*_ N 3"]:
+def rotate(a_to_b: Float[Tensor, "*#batch 4 4"], directions_a: Float[Tensor, "*#batch N 3"]) -> Float[Tensor, "*_ N 3"]:
     """Directions of frame a, said in frame b: the translation does not matter to them."""
     return directions_a @ a_to_b[..., :3, :3].mT
 
@@ -31,9 +27,7 @@ def invert(a_to_b: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     return b_to_a
 
 
-def rigid(
-    rotation: Float[Tensor, "*batch 3 3"], translation: Float[Tensor, "*batch 3"]
-) -> Float[Tensor, "*batch 4 4"]:
+def rigid(rotation: Float[Tensor, "*batch 3 3"], translation: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:
     """The matrix that first rotates, then moves."""
     matrix = rotation.new_zeros(*rotation.shape[:-2], 4, 4)
     matrix[..., :3, :3] = rotation

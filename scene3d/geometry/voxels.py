@@ -34,9 +34,7 @@ class VoxelFrame:
         ]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
-    def cell_of(
-        self, points: Float[Tensor, "*batch 3"]
-    ) -> tuple[Int[Tensor, "*batch 3"], Bool[Tensor, "*batch"]]:
+    def cell_of(self, points: Float[Tensor, "*batch 3"]) -> tuple[Int[Tensor, "*batch 3"], Bool[Tensor, "*batch"]]:
         """Index of the cell that holds each point, and whether there is one; a lower face belongs to its cell."""
         cell = torch.floor((points - points.new_tensor(self.origin)) / self.size).long()
         within = ((cell >= 0) & (cell < cell.new_tensor(self.shape))).all(dim=-1)

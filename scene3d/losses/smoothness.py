@@ -7,9 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def edge_aware_smoothness(
-    disparity: Float[Tensor, "B H W"], image: Float[Tensor, "B 3 H W"]
-) -> Float[Tensor, ""]:
+def edge_aware_smoothness(disparity: Float[Tensor, "B H W"], image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:
     """Mean slope of the disparity, forgiven where the image itself has an edge.
 
     Disparity is first divided by its own mean, so that shrinking the whole scene costs nothing.
@@ -32,6 +30,4 @@ def edge_aware_slope(
     """
     slope_x, slope_y = values.diff(dim=3).abs().mean(dim=1), values.diff(dim=2).abs().mean(dim=1)
     edge_x, edge_y = image.diff(dim=3).abs().mean(dim=1), image.diff(dim=2).abs().mean(dim=1)
-    return (slope_x * torch.exp(-sharpness * edge_x)).mean() + (
-        slope_y * torch.exp(-sharpness * edge_y)
-    ).mean()
+    return (slope_x * torch.exp(-sharpness * edge_x)).mean() + (slope_y * torch.exp(-sharpness * edge_y)).mean()

@@ -37,7 +37,5 @@ class Method(Protocol):
 def as_module(method: Method) -> nn.Module:
     """The method as the `nn.Module` it is, or a TypeError that says what it is instead."""
     if not isinstance(method, nn.Module):
-        raise TypeError(
-            f"method: expected an nn.Module with training_step and predict, got {type(method).__name__}"
-        )
+        raise TypeError(f"method: expected an nn.Module with training_step and predict, got {type(method).__name__}")
     return method

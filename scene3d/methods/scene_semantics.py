@@ -116,9 +116,7 @@ class SceneSemantics(nn.Module):
         self.config = config
         self.completion: SceneCompletion = config.completion.build()
         if config.completion.teacher is None or self.completion.teacher is None:
-            raise ConfigError(
-                "completion.teacher: expected a feature extractor, which semantics are made of, got none"
-            )
+            raise ConfigError("completion.teacher: expected a feature extractor, which semantics are made of, got none")
         self.completion.requires_grad_(False).eval()
         channels, expanded = config.completion.teacher.channels, self.completion.teacher.channels
         self.head = SegmentHead(expanded, config.codes, config.dropout)
@@ -179,13 +177,9 @@ class SceneSemantics(nn.Module):
         class of images becomes its `SSC` class, in which sky and riders are empty.
         """
         if classes.shape != self.cluster_to_class.shape:
-            raise ValueError(
-                f"classes: expected one for each of {len(self.centres)} clusters, got {len(classes)}"
-            )
+            raise ValueError(f"classes: expected one for each of {len(self.centres)} clusters, got {len(classes)}")
         if not bool(((classes >= 0) & (classes < len(CITYSCAPES)) | (classes == IGNORE)).all()):
-            raise ValueError(
-                f"classes: expected 0 to {len(CITYSCAPES) - 1} or {IGNORE}, got {classes.tolist()}"
-            )
+            raise ValueError(f"classes: expected 0 to {len(CITYSCAPES) - 1} or {IGNORE}, got {classes.tolist()}")
         self.cluster_to_class.copy_(classes)
 
     @torch.no_grad()
@@ -222,9 +216,7 @@ class SceneSemantics(nn.Module):
         field = self.completion.encode(image, K)
         count = max(balls.rays, balls.points)
         place = torch.rand(batch, count, 2, device=image.device) * K.new_tensor([width, height])
-        origins, directions = pixel_rays(
-            place, K, torch.eye(4, device=K.device, dtype=K.dtype).expand(batch, 4, 4)
-        )
+        origins, directions = pixel_rays(place, K, torch.eye(4, device=K.device, dtype=K.dtype).expand(batch, 4, 4))
         rays = Rays(origins=origins, directions=directions)
         distances = inverse_distances(
             completion.near, completion.far, completion.samples, (batch, count), jitter=False, like=directions
@@ -258,9 +250,7 @@ class SceneSemantics(nn.Module):
         if len(features) < self.config.clusters:
             return
         some = torch.randperm(len(features), device=features.device)[: self.config.fit_points]
-        self.centres.copy_(
-            spherical_kmeans(self._codes(features[some]), self.config.clusters, restarts=restarts)
-        )
+        self.centres.copy_(spherical_kmeans(self._codes(features[some]), self.config.clusters, restarts=restarts))
         self.cluster_to_class.fill_(IGNORE)
 
     def _voxel_classes(
@@ -284,9 +274,7 @@ class SceneSemantics(nn.Module):
 def _mask(frames: Frames) -> Tensor:
     """True on pixels that a view really shows."""
     return (
-        frames.image.new_ones(frames.image[:, :, 0].shape, dtype=torch.bool)
-        if frames.valid is None
-        else frames.valid
+        frames.image.new_ones(frames.image[:, :, 0].shape, dtype=torch.bool) if frames.valid is None else frames.valid
     )
 
 

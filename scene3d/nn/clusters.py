@@ -40,9 +40,7 @@ def spherical_kmeans(
         raise ValueError(f"spherical_kmeans: expected at least {clusters} features, got {len(features)}")
     lengths = features.norm(dim=-1)
     if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
-        raise ValueError(
-            "spherical_kmeans: expected finite features with a direction, got some that have none"
-        )
+        raise ValueError("spherical_kmeans: expected finite features with a direction, got some that have none")
     unit = torch.nn.functional.normalize(features.detach(), dim=-1)
     tries = [_refine(unit, _seed(unit, clusters, generator), iterations) for _ in range(restarts)]
     return max(tries, key=lambda result: result[1])[0]
@@ -58,9 +56,7 @@ def assign(features: Float[Tensor, "*batch C"], centres: Float[Tensor, "K C"]) -
     return joined.reshape(features.shape[:-1])
 
 
-def _seed(
-    unit: Float[Tensor, "N C"], clusters: int, generator: torch.Generator | None
-) -> Float[Tensor, "K C"]:
+def _seed(unit: Float[Tensor, "N C"], clusters: int, generator: torch.Generator | None) -> Float[Tensor, "K C"]:
     """Features as first centres, each drawn with a chance in proportion to 1 - cos to the nearest before."""
     chosen = [int(torch.randint(len(unit), (1,), generator=generator))]
     far = 1 - unit @ unit[chosen[0]]

@@ -54,9 +54,7 @@ class DPTEncoderConfig(Config):
     def build(self) -> ImageEncoder:
         """The network."""
         vit = self.vit.build()
-        return ImageEncoder(
-            vit, self.dpt.build(vit.channels, self.channels), self.channels, trunk_rate=self.rate
-        )
+        return ImageEncoder(vit, self.dpt.build(vit.channels, self.channels), self.channels, trunk_rate=self.rate)
 
 
 ImageEncoderConfig = Annotated[UNetEncoderConfig | DPTEncoderConfig, Field(discriminator="kind")]
@@ -73,9 +71,7 @@ class ImageEncoder(nn.Module):
         trunk_rate: factor on the learning rate of the trunk.
     """
 
-    def __init__(
-        self, trunk: nn.Module, decoder: nn.Module, channels: int, *, trunk_rate: float = 1.0
-    ) -> None:
+    def __init__(self, trunk: nn.Module, decoder: nn.Module, channels: int, *, trunk_rate: float = 1.0) -> None:
         super().__init__()
         self.trunk, self.decoder = trunk, decoder
         self.channels, self.trunk_rate = channels, trunk_rate

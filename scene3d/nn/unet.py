@@ -23,9 +23,7 @@ class UNetDecoder(nn.Module):
     def __init__(self, pyramid: Sequence[int], widths: Sequence[int], channels: int) -> None:
         super().__init__()
         if len(widths) != len(pyramid) - 1:
-            raise ValueError(
-                f"widths: expected {len(pyramid) - 1} for a pyramid of {len(pyramid)}, got {len(widths)}"
-            )
+            raise ValueError(f"widths: expected {len(pyramid) - 1} for a pyramid of {len(pyramid)}, got {len(widths)}")
         self.narrow, self.join = nn.ModuleList(), nn.ModuleList()
         below = pyramid[-1]
         for skip, width in zip(reversed(pyramid[:-1]), reversed(widths), strict=True):

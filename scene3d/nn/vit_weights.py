@@ -77,9 +77,7 @@ def load_vit(family: Family, weights: str | None) -> Any:
         raise DataError(f"{source}: {_first_line(error)}", hint=_how_to_get(family, local)) from error
     lacking = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if lacking:
-        raise wrong_file(
-            source, expected=f"all weights of a {family} network", got=f"none that fit {lacking[0]!r}"
-        )
+        raise wrong_file(source, expected=f"all weights of a {family} network", got=f"none that fit {lacking[0]!r}")
     return network.float().eval()
 
 
@@ -152,14 +150,10 @@ def _locate(weights: str) -> tuple[str, bool]:
         for name in ("config.json", "model.safetensors"):
             sharded = name.startswith("model") and any(folder.glob("*.safetensors.index.json"))
             if not (folder / name).is_file() and not sharded:
-                raise wrong_file(
-                    folder, expected="a folder with config.json and model.safetensors", got=f"no {name}"
-                )
+                raise wrong_file(folder, expected="a folder with config.json and model.safetensors", got=f"no {name}")
         return str(folder), True
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", weights):
-        raise wrong_file(
-            weights, expected="a folder with config.json and model.safetensors", got="no such folder"
-        )
+        raise wrong_file(weights, expected="a folder with config.json and model.safetensors", got="no such folder")
     return weights, False
 
 

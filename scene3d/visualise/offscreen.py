@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,7 @@ import numpy as np
 
 def draw(job: dict[str, Any]) -> None:
     """Draw the meshes and points of some files as seen from the eye; z is up."""
-    import open3d as o3d
-
+    o3d: Any = import_module("open3d")
     rendering = o3d.visualization.rendering
     renderer = rendering.OffscreenRenderer(job["width"], job["height"])
     scene = renderer.scene

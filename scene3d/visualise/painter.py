@@ -41,9 +41,9 @@ def paint_voxels(
     """
     from PIL import Image, ImageDraw
 
-    eye_at, target_at = default_view(frame)
-    eye_at = np.array(eye if eye is not None else eye_at)
-    target_at = np.array(target if target is not None else target_at)
+    usual = default_view(frame)
+    eye_at = np.array(usual[0] if eye is None else eye)
+    target_at = np.array(usual[1] if target is None else target)
     corners, shade, index = _faces(colour.cpu().numpy(), frame, eye_at)
     pixels, depth = _project(corners, eye_at, target_at, 2 * width, 2 * height)
     whole = (depth.min(axis=1) > frame.size) & (np.abs(pixels).max(axis=(1, 2)) < 8 * width)

@@ -161,7 +161,7 @@ def _picture_url(picture: UInt8[Tensor, "_ _ 3"]) -> str:
     if image.width > LARGEST_PICTURE:
         size = (LARGEST_PICTURE, max(1, round(image.height * LARGEST_PICTURE / image.width)))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    kinds = {"png": {"optimize": True}, "jpeg": {"quality": 90, "subsampling": 0}}
+    kinds: dict[str, dict[str, Any]] = {"png": {"optimize": True}, "jpeg": {"quality": 90, "subsampling": 0}}
     coded = {}
     for kind, options in kinds.items():
         with io.BytesIO() as stream:

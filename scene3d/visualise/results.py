@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +38,7 @@ FARTHEST = 80.0
 UNNAMED = SSC.index("other-object")
 """What occupied cells are called in label files when the method names no classes."""
 
-_CAM_TO_FORWARD = torch.tensor([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+_CAM_TO_FORWARD = ((0.0, 0, 1, 0), (-1.0, 0, 0, 0), (0.0, -1, 0, 0), (0.0, 0, 0, 1))
 """Camera axes to x forward, y left, z up, for predictions that have no grid."""
 
 _log = logging.getLogger(__name__)
@@ -126,11 +129,12 @@ class _Scene:
 
     def __init__(self, prediction: Prediction, image: Tensor) -> None:
         self.prediction, self.image = prediction, image.cpu()
-        completed = isinstance(prediction, CompletionPrediction)
-        self.cam_to_grid = invert(prediction.grid_to_cam[0].cpu()) if completed else _CAM_TO_FORWARD
+        self.cam_to_grid = torch.tensor(_CAM_TO_FORWARD)
+        if isinstance(prediction, CompletionPrediction):
+            self.cam_to_grid = invert(prediction.grid_to_cam[0].cpu())
         self.points = point_cloud(prediction.depth[0].cpu(), prediction.K[0].cpu(), self.image, self.cam_to_grid)
         self.depth = pictures.depth_picture(prediction.depth[0])
-        if completed:
+        if isinstance(prediction, CompletionPrediction):
             self.classes = voxel_classes(prediction).cpu()
             named = prediction.classes is not None
             self.colour = self.classes if named else height_colours(self.classes != 0)
@@ -177,7 +181,7 @@ def _writers(
     if isinstance(prediction, CompletionPrediction):
         for name, caption, picture in _maps(prediction):
             shown.append((caption, picture))
-            files[name] = lambda path, picture=picture: pictures.write_picture(path, picture)
+            files[name] = partial(pictures.write_picture, picture=picture)
     files["points.ply"] = lambda path: write_points(path, scene.points)
     if isinstance(prediction, CompletionPrediction):
         files |= _voxel_writers(scene, prediction, open3d)
@@ -243,10 +247,6 @@ def _subtitle(scene: _Scene) -> str:
 
 def _one(prediction: Prediction, index: int) -> Prediction:
     """One of a batch, as a batch of one."""
-    from dataclasses import fields, replace
-
-    values = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
-    return replace(
-        prediction,
-        **{k: v[index : index + 1].detach() for k, v in values.items() if isinstance(v, Tensor)},
-    )
+    values: dict[str, Any] = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
+    chosen = {k: v[index : index + 1].detach() for k, v in values.items() if isinstance(v, Tensor)}
+    return type(prediction)(**(values | chosen))

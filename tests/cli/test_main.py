@@ -101,6 +101,7 @@ def test_a_bare_data_lists_its_verbs(capsys):
         (DataError("a.png: empty"), 3, "a.png: empty"),
         (MissingExtraError("needs Open3D"), 1, "needs Open3D"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+        (KeyboardInterrupt("runs/a: saved at step 7"), 130, "stopped by Ctrl-C; runs/a: saved at step 7"),
         (
             FileNotFoundError(errno.ENOENT, "No such file or directory", "a.bin"),
             3,

@@ -191,6 +191,14 @@ def test_voxel_ids_are_rows_of_the_poses_file(tree):
     assert grid.grid_to_world[:3, 3].tolist() == [10, 1, -1]
 
 
+def test_exact_labels_are_read_without_their_mask(tree):
+    voxels = tree / "SSCBench-KITTI-360" / "data_2d_raw" / SEQUENCE / "voxels"
+    for name in ("000001.label", "000001.invalid"):
+        write(voxels / name, b"")
+    assert read_kitti_360(tree)[0].voxels[0].invalid == voxels / "000001.invalid"
+    assert read_kitti_360(tree, masked=False)[0].voxels[0].invalid is None
+
+
 def test_voxels_beyond_the_poses_file_are_an_error(tree):
     write(tree / "SSCBench-KITTI-360" / "preprocess" / "labels" / SEQUENCE / "000002_1_1.npy", b"")
     with pytest.raises(DataError, match=r"000002_1_1\.npy: expected a row of .*poses\.txt, which has 2"):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.engine.toy import Squares, Toy
 
 from scene3d.engine import trainer as trainer_file
 from scene3d.engine.checkpoint import load_checkpoint
@@ -19,6 +18,7 @@ from scene3d.engine.trainer import Outcome, TrainConfig, Trainer
 from scene3d.engine.weights import load_weights
 from scene3d.errors import ConfigError, Scene3dError
 from scene3d.losses import LossTerms
+from tests.engine.toy import Squares, Toy
 
 OPTIM = OptimConfig(rate=0.05, average=0.9, decay="cosine", warm_up=2)
 SHORT = TrainConfig(steps=10, batch_size=2, save_every=100, log_every=2, optim=OPTIM)

@@ -18,6 +18,7 @@ from scene3d.evaluation.completion import (
     score_histogram,
     shell,
     surface_depth,
+    thresholds_reached,
 )
 from scene3d.geometry.voxels import SSCBENCH, VoxelFrame
 from scene3d.structures.labels import IGNORE, SSC
@@ -130,17 +131,19 @@ def test_the_best_threshold_is_the_best_of_all_tried_one_by_one(seed):
     score = torch.rand(truth.shape, generator=generator) + 0.3 * (truth != 0)
     known = truth != IGNORE
     thresholds = torch.linspace(0.05, 1.2, 24)
-    histogram = score_histogram(score, thresholds, (truth != 0) & known, (truth == 0) & known)
+    reached = thresholds_reached(score, thresholds)
+    histogram = score_histogram(reached, 24, (truth != 0) & known, (truth == 0) & known)
     assert histogram.sum() == known.sum()
     ious = [count(score >= t, truth, known).iou for t in thresholds]
     assert best_threshold(histogram, thresholds) == pytest.approx(thresholds[ious.index(max(ious))].item())
 
 
 def test_a_score_that_is_not_a_number_is_never_occupied():
-    histogram = score_histogram(
-        torch.tensor([torch.nan, 0.5]), torch.tensor([0.0, 1.0]), torch.tensor([1, 0]), torch.tensor([0, 1])
-    )
-    assert histogram.tolist() == [[1, 0, 0], [0, 1, 0]]
+    reached = thresholds_reached(torch.tensor([torch.nan, 0.5, 1.0]), torch.tensor([0.0, 1.0]))
+    assert reached.tolist() == [0, 1, 2]
+    # Cells that were counted several times weigh as often.
+    histogram = score_histogram(reached, 2, torch.tensor([3, 0, 1]), torch.tensor([0, 2, 0]))
+    assert histogram.tolist() == [[3, 0, 1], [0, 2, 0]]
 
 
 def test_mean_iou_worked_by_hand_leaves_out_the_empty_class():

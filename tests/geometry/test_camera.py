@@ -127,9 +127,7 @@ def test_projection_and_its_inverse_agree_with_kornia_half_a_pixel_away():
     theirs[:2, 2] -= 0.5
     points = torch.randn(5, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 4.0])
     pixels, depth = project(points, K)
-    torch.testing.assert_close(
-        pixels - 0.5, kornia.geometry.project_points(points, theirs[None].expand(5, 3, 3))
-    )
+    torch.testing.assert_close(pixels - 0.5, kornia.geometry.project_points(points, theirs[None].expand(5, 3, 3)))
     back = kornia.geometry.unproject_points(pixels - 0.5, depth[:, None], theirs[None].expand(5, 3, 3))
     torch.testing.assert_close(unproject(pixels, depth, K), back)
 

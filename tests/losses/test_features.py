@@ -5,9 +5,7 @@ from scene3d.losses.features import edge_aware_feature_smoothness, feature_recon
 
 def test_the_same_direction_is_free_whatever_its_length():
     target = torch.randn(4, 7)
-    torch.testing.assert_close(
-        feature_reconstruction(3 * target, target), torch.tensor(0.0), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(feature_reconstruction(3 * target, target), torch.tensor(0.0), atol=1e-6, rtol=0)
 
 
 def test_a_right_angle_costs_one_and_the_opposite_two():

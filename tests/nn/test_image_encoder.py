@@ -27,9 +27,7 @@ def test_extra_channels_start_without_effect_in_a_torchvision_resnet():
     more = ResNetConfig(depth=18, extra_channels=2).build().eval()
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(
-            more(torch.cat([image, torch.rand(1, 2, 64, 64)], dim=1))[0], plain(image)[0]
-        )
+        torch.testing.assert_close(more(torch.cat([image, torch.rand(1, 2, 64, 64)], dim=1))[0], plain(image)[0])
 
 
 def test_a_decoder_that_does_not_fit_its_pyramid_says_so():

@@ -26,9 +26,7 @@ def test_nothing_is_dropped_when_it_does_not_learn():
 
 def test_two_groups_that_the_teacher_tells_apart_become_two_clusters():
     torch.manual_seed(1)
-    directions = torch.nn.functional.normalize(
-        torch.randn(2, 16) + 2, dim=-1
-    )  # cosine about 0.8: alike, but not quite
+    directions = torch.nn.functional.normalize(torch.randn(2, 16) + 2, dim=-1)  # cosine about 0.8: alike, but not quite
     group = torch.arange(40) % 2
     features = directions[group] + 0.15 * torch.randn(40, 16) / 4
     head = SegmentHead(16, codes=8)

@@ -70,9 +70,7 @@ def test_the_fingerprint_tells_networks_and_strides_apart(published_vit, tmp_pat
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_encoder_gives_three_raw_maps_and_the_last_at_unit_length(family):
-    config = ViTEncoderConfig(
-        family=family, weights="random", width=16, depth=4, heads=2, patch=8, layers=(0, 1, 2)
-    )
+    config = ViTEncoderConfig(family=family, weights="random", width=16, depth=4, heads=2, patch=8, layers=(0, 1, 2))
     encoder = config.build()
     maps = encoder(torch.rand(2, 3, 20, 32))
     assert [each.shape for each in maps] == [(2, 16, 3, 4)] * 4

@@ -81,9 +81,7 @@ def kitti_raw_files(size: tuple[int, int]) -> dict[str, str]:
     nothing = [f"delta_f: {_floats(np.zeros(2))}", f"delta_c: {_floats(np.zeros(2))}"]
     return {
         "calib_cam_to_cam.txt": _text(lines),
-        "calib_velo_to_cam.txt": _text(
-            ["calib_time: 15-Mar-2012 11:37:16", *_rigid_lines(velo_to_cam), *nothing]
-        ),
+        "calib_velo_to_cam.txt": _text(["calib_time: 15-Mar-2012 11:37:16", *_rigid_lines(velo_to_cam), *nothing]),
         "calib_imu_to_velo.txt": _text(["calib_time: 25-May-2012 16:47:16", *_rigid_lines(imu_to_velo)]),
     }
 
@@ -107,9 +105,7 @@ def scaled_projection(projection: Float[Array, "3 4"], size: tuple[int, int]) ->
 
 def pose_rows(frames: Iterable[int], matrices: Iterable[Float[Array, "R 4"]]) -> str:
     """Lines of a frame number and a matrix: `poses.txt` has 3 rows of it, `cam0_to_world.txt` 4."""
-    return _text(
-        f"{frame} {_floats(matrix, '%.10f')}" for frame, matrix in zip(frames, matrices, strict=True)
-    )
+    return _text(f"{frame} {_floats(matrix, '%.10f')}" for frame, matrix in zip(frames, matrices, strict=True))
 
 
 def _mei(name: str, side: int) -> str:

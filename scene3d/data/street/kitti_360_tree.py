@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
+from scene3d.data.kitti_360 import SSCBENCH_FOLDER
 from scene3d.data.sscbench import classes_of, write_classes, write_voxels
 from scene3d.data.street import rig
 from scene3d.data.street.calibration import pose_rows
@@ -26,7 +27,6 @@ from scene3d.structures.labels import CITYSCAPES, KITTI_360_IDS
 Array = np.ndarray
 
 DAY = "2013-05-28"
-SSCBENCH_FOLDER = "SSCBench-KITTI-360"
 UNPOSED_SHARE = 0.04
 """Share of frames that `poses.txt` leaves out: in the data set, ids are sparse."""
 
@@ -158,4 +158,4 @@ def _colour_table() -> UInt8[Array, "256 3"]:
     return table
 
 
-_COLOURS: Float[Array, "256 3"] | UInt8[Array, "256 3"] = _colour_table()
+_COLOURS = _colour_table()

@@ -64,8 +64,8 @@ def camera_sight(
         return xy / size, seen
 
     step = -(-max(distance.shape) // _LARGEST)
-    met = torch.from_numpy(np.where(distance > 0, distance, np.inf).astype(np.float32))
-    return Sight(met[step // 2 :: step, step // 2 :: step].clone(), torch.from_numpy(cam_to_world.copy()), pixels)
+    thinned = distance[step // 2 :: step, step // 2 :: step].astype(np.float32)
+    return Sight(torch.from_numpy(thinned), torch.from_numpy(cam_to_world.copy()), pixels)
 
 
 def lidar_sight(panorama: Panorama, velo_to_world: Float[np.ndarray, "4 4"]) -> Sight:

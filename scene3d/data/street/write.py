@@ -13,10 +13,10 @@ from typing import Literal
 
 import torch
 
+from scene3d.data.kitti_360 import SSCBENCH_FOLDER
 from scene3d.data.street import rig
 from scene3d.data.street.calibration import kitti_360_files, kitti_raw_files
 from scene3d.data.street.kitti_360_tree import (
-    SSCBENCH_FOLDER,
     sequence_folders,
     sequence_name,
     write_kitti_360,

@@ -1,0 +1,136 @@
+"""The main job from a shell: make data, check it, train, resume, evaluate, predict, show, demonstrate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scene3d.cli import main
+from scene3d.config import load_yaml
+from scene3d.data.images import read_depth
+from tests.tiny import CONFIGS, SIZE, SMALLER
+
+TINY = str(CONFIGS / "tiny" / "scene_completion.yaml")
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """What a command that must succeed prints."""
+    code = main([str(word) for word in words])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    return captured.out
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two short streets, written by the command."""
+    root = tmp_path_factory.mktemp("data") / "streets"
+    words = ["--streets", 2, "--frames", 4, "--size", *SIZE, "--fisheye", 0, "--workers", 1]
+    assert main([str(word) for word in ["data", "make-street", root, *words]]) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def recipe(streets: Path) -> list[str]:
+    """The words that make the tiny recipe train two steps on those streets."""
+    settings = [
+        *SMALLER,
+        f"data.root={streets}",
+        "data.val=[2013_05_28_drive_0001_sync]",
+        "data.snippets.cache=none",
+        "train.steps=2",
+        "evaluate.ranges=[12.8]",
+    ]
+    return [TINY, *(word for setting in settings for word in ("--set", setting))]
+
+
+def test_a_street_that_was_made_is_there_and_is_not_made_over(capsys, streets: Path):
+    images = streets / "data_2d_raw" / "2013_05_28_drive_0001_sync" / "image_00" / "data_rect"
+    assert len(list(images.glob("*.png"))) == 4
+    with Image.open(next(images.glob("*.png"))) as image:
+        assert (image.height, image.width) == SIZE
+    words = ["data", "make-street", streets, "--streets", 1, "--frames", 4, "--size", *SIZE, "--fisheye", 0]
+    assert main([str(word) for word in words]) == 3
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_check_says_nothing_of_good_data_and_a_line_a_problem_of_bad(capsys, streets: Path, tmp_path: Path):
+    drive = tmp_path / "images"
+    drive.mkdir()
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(drive / "0.png")
+    (drive / "1.png").write_bytes((drive / "0.png").read_bytes()[:40])
+    K = [[8, 0, 4], [0, 8, 4], [0, 0, 1]]
+    images = [{"file": "0.png", "K": K}]
+    (drive / "scene.json").write_text(json.dumps({"images": images}))
+    assert "no problems" in run(capsys, "data", "check", drive)
+    images.append({"file": "1.png", "K": K})
+    (drive / "scene.json").write_text(json.dumps({"images": images}))
+    assert main(["data", "check", str(drive)]) == 3
+    printed = capsys.readouterr().out.splitlines()
+    assert "1.png" in printed[0] and printed[-1].endswith(": 1 problem")
+
+
+def test_a_dry_run_prints_the_resolved_recipe_and_writes_nothing(capsys, recipe: list[str], tmp_path: Path):
+    printed = run(capsys, "train", *recipe, "--out", tmp_path / "run", "--dry-run")
+    (tmp_path / "resolved.yaml").write_text(printed)
+    assert load_yaml(tmp_path / "resolved.yaml")["train"]["steps"] == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_resume_evaluate_predict_and_show(capsys, recipe: list[str], tmp_path: Path, photo: Path):
+    out = tmp_path / "run"
+    printed = run(capsys, "train", *recipe, "--out", out, "--max-minutes", 1e-6).splitlines()
+    assert printed[0] == f"run: {out}" and printed[-1].startswith("next: scene3d evaluate")
+    assert main(["train", *recipe, "--out", str(out)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    run(capsys, "train", *recipe, "--out", out, "--resume")
+    assert sorted(path.name for path in (out / "checkpoints").iterdir())[-1] == "step_00000002.ckpt"
+
+    table = run(capsys, "evaluate", out)
+    assert "abs_rel" in table and "mean grid" in table and "street exact" in table
+    assert json.loads((out / "evaluation_val.json").read_text())["split"] == "val"
+
+    results = tmp_path / "results"
+    files = run(capsys, "predict", out, photo, "--out", results, "--no-open3d").split()
+    assert all(Path(file).stat().st_size for file in files)
+    assert {"depth.png", "points.ply", "voxels.label", "voxels.glb", "report.html"} <= {Path(f).name for f in files}
+    assert read_depth(results / "depth.png").shape == SIZE
+
+    picture = tmp_path / "picture.png"
+    assert str(picture) in run(capsys, "show", results / "points.ply", "--screenshot", picture)
+    with Image.open(picture) as image:
+        assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 10
+
+
+def test_predict_takes_every_second_image_of_a_folder_and_frame_of_a_video(capsys, tmp_path: Path, tiny_weights: Path):
+    av = pytest.importorskip("av", reason="PyAV, of the extra `video`, is not installed")
+    folder, video = tmp_path / "images", tmp_path / "drive.mp4"
+    folder.mkdir()
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 208, 64
+        for number in range(2):
+            pixels = np.full((64, 208, 3), 60 * number, dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.jpg")
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    words = ["--every", 2, "--no-open3d"]
+    run(capsys, "predict", tiny_weights, folder, "--out", tmp_path / "a", *words)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["0"]
+    run(capsys, "predict", tiny_weights, video, "--out", tmp_path / "b", *words)
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["000000"]
+
+
+def test_the_demo_prints_every_file_and_the_figures(capsys, tmp_path: Path, tiny_weights: Path, photo: Path):
+    words = ["--weights", tiny_weights, "--image", photo, "--no-open3d"]
+    printed = run(capsys, "demo", "--out", tmp_path / "demo", *words).splitlines()
+    there = {str(path) for path in (tmp_path / "demo").rglob("*") if path.is_file()}
+    assert there == {line for line in printed if line.startswith(str(tmp_path / "demo"))}
+    assert {Path(path).parent.name for path in there} == {"street", "photo"}
+    assert any(line.startswith("depth, ours: abs_rel") for line in printed)
+    assert any(line.startswith("completion, solid without ground") for line in printed)
+    assert printed[-1].startswith(f"{len(there)} files in ")

@@ -1,0 +1,57 @@
+"""Every recipe that ships can be read, built where it needs no weights from elsewhere, and is listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scene3d.config import dump, parse
+from scene3d.engine.predictor import Predictor
+from scene3d.methods import Method
+from scene3d.recipe import Recipe, load, load_recipe, packaged
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "base")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(CONFIGS).as_posix()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=name)
+def test_a_recipe_is_read_whole_and_survives_being_written(path: Path):
+    recipe = load_recipe(path)
+    assert parse(Recipe, dump(recipe), path) == recipe
+    assert recipe.data.snippets.views[0].offset == 0
+    assert recipe.data.scoring is not None
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=name)
+def test_a_recipe_scores_at_the_size_it_trains_at(path: Path):
+    data = load_recipe(path).data
+    assert (data.scoring.height, data.scoring.width) == (data.snippets.height, data.snippets.width)
+
+
+@pytest.mark.parametrize("path", [p for p in RECIPES if p.stem != "kitti_360"], ids=name)
+def test_a_recipe_builds_its_method(path: Path):
+    # KITTI-360's takes DINO from the hub, which tests do not reach.
+    assert isinstance(load_recipe(path).method.build(), Method)
+
+
+def test_the_readme_lists_every_recipe():
+    table = (CONFIGS / "README.md").read_text()
+    assert [name(path) for path in RECIPES if f"`{name(path)}`" not in table] == []
+
+
+def test_the_streets_for_semantics_are_those_of_its_geometry():
+    geometry = load_recipe(CONFIGS / "completion" / "street.yaml")
+    semantics = load_recipe(CONFIGS / "semantics" / "street.yaml")
+    assert semantics.data == geometry.data
+    assert semantics.method.completion == geometry.method
+
+
+def test_packaged_weights_load_and_are_small():
+    for path in packaged().values():
+        assert path.stat().st_size <= 8 * 2**20
+        assert isinstance(load(path, device="cpu"), Predictor)
