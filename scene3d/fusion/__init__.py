@@ -1,1 +1,1 @@
-""""""
+"""From fields to solids."""

@@ -16,10 +16,11 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from scene3d.config import Config
+from scene3d.fusion.voxelise import voxelise
 from scene3d.geometry.camera import pixel_centres, unproject
 from scene3d.geometry.depth import ray_lengths
-from scene3d.geometry.se3 import invert, transform
-from scene3d.geometry.voxels import SSCBENCH, field_of_view
+from scene3d.geometry.se3 import invert
+from scene3d.geometry.voxels import SSCBENCH
 from scene3d.losses import LossTerms
 from scene3d.losses.features import edge_aware_feature_smoothness, feature_reconstruction
 from scene3d.losses.photometric import minimum_reprojection
@@ -185,7 +186,7 @@ class SceneCompletion(nn.Module):
         return CompletionPrediction(
             depth=distance / ray_lengths(K, height, width),
             K=K,
-            density=self.density_grid(field, frames.grid_to_cam),
+            density=voxelise(field, SSCBENCH, frames.grid_to_cam, chunk=self.config.chunk),
             threshold=float(self.threshold),
             frame=SSCBENCH,
             grid_to_cam=frames.grid_to_cam,
@@ -213,20 +214,6 @@ class SceneCompletion(nn.Module):
         features = torch.cat([part.features for part in parts if part.features is not None], dim=1)
         features = rearrange(features, "b (h w) c -> b c h w", h=rows)
         return distance, nn.functional.interpolate(features, (height, width), mode="bilinear", align_corners=False)
-
-    def density_grid(self, field: PixelAlignedField, grid_to_cam: Float[Tensor, "B 4 4"]) -> Float[Tensor, "B X Y Z"]:
-        """Density at the centres of the SSCBench grid; 0 where the camera does not look."""
-        grids = []
-        for index in range(field.K.shape[0]):
-            one = field.select(index)
-            seen = field_of_view(SSCBENCH, grid_to_cam[index], field.K[index], field.height, field.width)
-            centres = SSCBENCH.centres(device=field.K.device)[seen]
-            points = transform(grid_to_cam[index], centres)
-            density = [one(part[None], features=False).density[0] for part in points.split(self.config.chunk)]
-            grid = points.new_zeros(SSCBENCH.shape)
-            grid[seen] = torch.cat(density) if density else points.new_zeros(0)
-            grids.append(grid)
-        return torch.stack(grids)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The encoder's trunk at its own rate, the rest at the full one."""

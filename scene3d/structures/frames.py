@@ -46,7 +46,7 @@ class Frames:
     def to(self, device: torch.device | str) -> Frames:
         """The same frames on another device."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v.to(device) for k, v in moved.items() if isinstance(v, Tensor)})
+        return replace(self, **{k: v.to(device) for k, v in moved.items() if isinstance(v, Tensor)})  # type: ignore[arg-type]
 
 
 def collate(items: Sequence[Frames]) -> Frames:

@@ -26,9 +26,14 @@ class PlacedViews:
     def pick(self, index: Int[Tensor, "B L"]) -> PlacedViews:
         """Some of the views, by their number."""
         batch = torch.arange(index.shape[0], device=index.device)[:, None]
-        depth = None if self.depth is None else self.depth[batch, index]
-        parts = (self.image, self.K, self.cam_to_field, self.valid, self.present)
-        return PlacedViews(*(part[batch, index] for part in parts), depth=depth)
+        return PlacedViews(
+            image=self.image[batch, index],
+            K=self.K[batch, index],
+            cam_to_field=self.cam_to_field[batch, index],
+            valid=self.valid[batch, index],
+            present=self.present[batch, index],
+            depth=None if self.depth is None else self.depth[batch, index],
+        )
 
 
 def place_views(frames: Frames) -> PlacedViews:
