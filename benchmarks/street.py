@@ -70,14 +70,14 @@ def _options() -> argparse.Namespace:
 
 
 def _make_streets(root: Path) -> None:
-    """Sixty streets: seeds 0 to 49 to learn from, 50 to 54 to choose on, 55 to 59 to report on."""
+    """The streets of configs/base/street.yaml: seeds 100 to 159 to learn from, 950 to 961 to choose and report on."""
     folder = root / "data_2d_raw"
-    missing = [seed for seed in range(60) if not (folder / f"2013_05_28_drive_{seed:04d}_sync").exists()]
-    for seeds, every in (([s for s in missing if s < 50], 16), ([s for s in missing if s >= 50], 8)):
-        if seeds:
+    for seeds, every in ((range(100, 160), 16), (range(950, 962), 8)):
+        missing = [seed for seed in seeds if not (folder / f"2013_05_28_drive_{seed:04d}_sync").exists()]
+        if missing:
             write_streets(
                 root,
-                seeds,
+                missing,
                 config=StreetConfig(frames=FRAMES),
                 size=SIZE,
                 fisheye=FISHEYE,

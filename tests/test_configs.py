@@ -45,7 +45,7 @@ def test_the_readme_lists_every_recipe():
 
 
 def test_the_streets_for_semantics_are_those_of_its_geometry():
-    geometry = load_recipe(CONFIGS / "completion" / "street.yaml")
+    geometry = load_recipe(CONFIGS / "completion" / "street_features.yaml")
     semantics = load_recipe(CONFIGS / "semantics" / "street.yaml")
     assert semantics.data == geometry.data
     assert semantics.method.completion == geometry.method

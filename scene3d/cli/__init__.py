@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from scene3d import __version__
+from scene3d.cli.allocator import keep_freed_memory
 from scene3d.cli.failures import exit_code, report
 from scene3d.cli.parsing import overview, parse, suggest
 from scene3d.errors import UsageError
@@ -74,7 +75,9 @@ def _run(words: list[str]) -> int:
     if name == "data":
         verbs = {verb: _load(verb) for verb in VERBS if verb.startswith("data ")}
         return overview("scene3d", "Make a data set, or check one before training on it.", verbs)
-    return parse(_load(name), f"scene3d {name}", rest)()
+    command = parse(_load(name), f"scene3d {name}", rest)
+    keep_freed_memory()
+    return command()
 
 
 def _verb(words: list[str]) -> tuple[str, list[str]]:

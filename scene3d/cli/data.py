@@ -19,6 +19,8 @@ def make_street(
     frames: int | None = None,
     size: tuple[int, int] = (376, 1408),
     fisheye: int = 1400,
+    voxels_every: int = 5,
+    no_scans: bool = False,
     layout: Literal["kitti-360", "kitti-raw"] = "kitti-360",
     workers: int = 0,
     overwrite: bool = False,
@@ -36,6 +38,8 @@ def make_street(
         frames: length of a drive in frames, a metre apart; the street's own default if not given.
         size: height and width of the rectified images, pixels.
         fisheye: edge of the square fisheye images, pixels; 0 makes none.
+        voxels_every: poses from one voxel grid to the next; a grid takes 14 MB, and 0 writes none.
+        no_scans: leave out the velodyne scans.
         layout: which data set's tree to write.
         workers: processes; 0 takes one a core.
         overwrite: replace drives that exist.
@@ -54,6 +58,8 @@ def make_street(
             config=StreetConfig() if frames is None else StreetConfig(frames=frames),
             size=size,
             fisheye=fisheye or None,
+            voxels_every=voxels_every,
+            scans=not no_scans,
             layout=layout,
             workers=workers or None,
             overwrite=overwrite,

@@ -196,7 +196,10 @@ class SceneCompletion(nn.Module):
     def render_view(
         self, field: PixelAlignedField, height: int, width: int
     ) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B C H W"] | None]:
-        """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image."""
+        """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image.
+
+        The distance is the inverse of the expected inverse distance (see `Rendering.nearness`).
+        """
         stride = self.config.render_stride
         rows, columns = max(height // stride, 1), max(width // stride, 1)
         batch = field.K.shape[0]
@@ -207,8 +210,9 @@ class SceneCompletion(nn.Module):
         for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):
             rays = Rays(origins=torch.zeros_like(part), directions=part)
             parts.append(render(field, rays, self._distances(rays, jitter=False), features=self.teacher is not None))
-        distance = torch.cat([part.distance for part in parts], dim=1).reshape(batch, 1, rows, columns)
-        distance = nn.functional.interpolate(distance, (height, width), mode="bilinear", align_corners=False)[:, 0]
+        nearness = torch.cat([part.nearness for part in parts], dim=1).reshape(batch, 1, rows, columns)
+        nearness = nn.functional.interpolate(nearness, (height, width), mode="bilinear", align_corners=False)
+        distance = 1 / nearness[:, 0].clamp(min=1e-6)
         if parts[0].features is None:
             return distance, None
         features = torch.cat([part.features for part in parts if part.features is not None], dim=1)
@@ -242,10 +246,10 @@ class SceneCompletion(nn.Module):
         hidden = torch.maximum(rendering.unseen, rendering.unknown[:, None])
         seen = (hidden < config.unseen_limit) & sources_present[..., None]
         seen = rearrange(seen, "b v (p h w) -> (b p) v h w", h=size, w=size) & valid[:, None]
-        distance = rearrange(rendering.distance, "b (p h w) -> (b p) h w", h=size, w=size)
+        nearness = rearrange(rendering.nearness, "b (p h w) -> (b p) h w", h=size, w=size)
         terms = {
             "photometric": minimum_reprojection(colour, image, seen, config.ssim),
-            "smoothness": edge_aware_smoothness(1 / distance.clamp(min=1e-3), image),
+            "smoothness": edge_aware_smoothness(nearness, image),
         }
         if self.teacher is not None and rendering.features is not None:
             pixels = self.expand(rearrange(rendering.features, "b (p h w) c -> (b p) h w c", h=size, w=size))
@@ -278,7 +282,11 @@ def _median_ratio(rendering: Rendering, patches: Patches, target: PlacedViews) -
     truth = target.depth * lengths.reshape(target.depth.shape)
     truth = patches.take(truth[:, :, None]).reshape(rendering.distance.shape)
     known = truth > 0
-    return (rendering.distance.detach()[known] / truth[known]).median() if known.any() else truth.new_tensor(torch.nan)
+    return (
+        (1 / (rendering.nearness.detach()[known] * truth[known])).median()
+        if known.any()
+        else truth.new_tensor(torch.nan)
+    )
 
 
 def _with_extra_channels(encoder: ImageEncoderConfig, extra: int) -> ImageEncoderConfig:

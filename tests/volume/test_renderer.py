@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 
 from scene3d.geometry.camera import pinhole
@@ -39,6 +42,30 @@ def test_empty_space_is_seen_at_the_far_end_if_capped_and_not_at_all_if_not():
     distances = torch.linspace(1, 20, 20).expand(1, 3, 20)
     assert (render(_wall(99), _rays(3), distances).distance == 20).all()
     assert (render(_wall(99), _rays(3), distances, capped=False).opacity == 0).all()
+
+
+def test_a_little_weight_at_the_far_end_hardly_moves_the_nearness():
+    # A sheet at 4 m that stops 95 % of the light, then nothing up to the far end at 80 m:
+    # mean distance 0.95 * 4 + 0.05 * 80 = 7.8 m, mean nearness 0.95 / 4 + 0.05 / 80 = 1 / 4.2 m.
+    def sheet(points: torch.Tensor, *, features: bool = True) -> FieldSample:
+        density = torch.where(points[..., 2] < 5, -math.log(0.05) / 36, 0.0)
+        return FieldSample(density, points[..., 2] > 0)
+
+    rendering = render(sheet, _rays(1), torch.tensor([[[4.0, 40.0, 80.0]]]))
+    assert rendering.distance.item() == pytest.approx(7.8, rel=1e-4)
+    assert 1 / rendering.nearness.item() == pytest.approx(4.2, abs=0.01)
+
+
+def test_points_without_evidence_teach_the_field_nothing():
+    strength = torch.tensor(0.3, requires_grad=True)
+
+    def field(points: torch.Tensor, *, features: bool = True) -> FieldSample:
+        return FieldSample(strength.expand(points.shape[:2]), points[..., 2] < 5)
+
+    near, far = torch.tensor([[[3.0, 4.0, 4.5]]]), torch.tensor([[[6.0, 7.0, 8.0]]])
+    (seen,) = torch.autograd.grad(render(field, _rays(1), near).distance.sum(), strength)
+    (unseen,) = torch.autograd.grad(render(field, _rays(1), far).distance.sum(), strength)
+    assert seen != 0 and unseen == 0
 
 
 def test_colours_come_from_the_pixel_that_sees_the_surface():
