@@ -91,7 +91,6 @@ def train(
     recipe: Recipe,
     folder: Path | str,
     *,
-    resume: bool = True,
     overwrite: bool = False,
     max_minutes: float | None = None,
     device: str = "auto",
@@ -99,11 +98,11 @@ def train(
 ) -> Path:
     """Train by a recipe into a run folder, which is returned; the same under torchrun.
 
+    A folder that holds a run of the same recipe is gone on with, from its newest valid checkpoint.
+
     Args:
         recipe: what to learn.
         folder: of the run.
-        resume: go on from the newest valid checkpoint of the same recipe, if there is one; without, a folder
-            that holds a run is refused.
         overwrite: throw away the run that is there.
         max_minutes: instead of the recipe's.
         device: "auto", "cpu", "cuda", "cuda:1".
@@ -111,15 +110,13 @@ def train(
 
     Raises:
         ConfigError: the folder holds a run of another recipe.
-        UsageError: the folder holds a run, and neither `resume` nor `overwrite` is set.
+        UsageError: the folder holds something that is not a run.
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     if max_minutes is not None:
         limited = recipe.train.model_copy(update={"max_minutes": max_minutes})
         recipe = recipe.model_copy(update={"train": limited})
     run = Run(folder, dump(recipe), overwrite=overwrite)
-    if run.recipe_file.exists() and not (resume or overwrite):
-        raise UsageError(f"{folder}: holds a run already", hint="--resume goes on, --overwrite starts anew")
     data = recipe.data.build("train", seed=recipe.train.seed)
     view = training_view(recipe)
     seed_all(recipe.train.seed)

@@ -124,8 +124,6 @@ def test_another_recipe_does_not_go_into_the_same_folder(folder, run):
     changed = recipes.load_recipe(folder / "recipe.yaml", ["train.steps=4"])
     with pytest.raises(ConfigError, match="train.steps: 3 != 4"):
         recipes.train(changed, run, device="cpu", progress=False)
-    with pytest.raises(UsageError, match="holds a run already"):
-        recipes.train(recipes.load_recipe(folder / "recipe.yaml"), run, resume=False)
 
 
 def test_exported_weights_are_small_and_tell_no_folders(folder, run, tmp_path):

@@ -24,7 +24,7 @@ def show(
       scene3d show voxels.ply points.ply --screenshot picture.png
 
     Args:
-        files: point clouds and meshes (PLY, GLB, OBJ), voxels (.label, .npy) and scenes with cameras.
+        files: point clouds and meshes (PLY, GLB, OBJ), voxels (.label, .npy), cameras (scene.json).
         screenshot: draw into this PNG rather than into a window.
         overwrite: replace the PNG if it exists.
     """

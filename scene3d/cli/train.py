@@ -7,40 +7,34 @@ from typing import Annotated
 
 import tyro
 
-from scene3d.errors import UsageError
-
 
 def train(
     config: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")],
     *,
     out: Path,
     changes: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set")] = (),
-    resume: bool = False,
     overwrite: bool = False,
     max_minutes: float | None = None,
     dry_run: bool = False,
     device: str = "auto",
 ) -> int:
-    """Train a method by a recipe; Ctrl-C saves a checkpoint first.
+    """Train a method by a recipe; Ctrl-C saves a checkpoint first, and the same command goes on from it.
 
     Examples:
       scene3d train configs/tiny/scene_completion.yaml --out runs/tiny
       scene3d train configs/completion/street.yaml --out runs/street --set train.steps=2000 --max-minutes 30
-      scene3d train configs/completion/street.yaml --out runs/street --resume
       torchrun --nproc-per-node 8 -m scene3d train configs/completion/kitti_360.yaml --out runs/kitti_360
 
     Args:
         config: recipe, a YAML file of configs/ or your own.
-        out: run folder: resolved recipe, checkpoints, metrics.jsonl, TensorBoard log.
+        out: run folder: resolved recipe, checkpoints, metrics.jsonl, TensorBoard log. One that holds a run of the
+            same recipe is gone on with from its newest valid checkpoint; of another recipe, is refused.
         changes: KEY=VALUE laid over the recipe, as in train.steps=100; may be repeated.
-        resume: go on from the newest valid checkpoint in the run folder.
-        overwrite: empty a run folder that holds a run already.
-        max_minutes: stop after that long, with a checkpoint.
+        overwrite: throw away the run that the folder holds, and start anew.
+        max_minutes: stop after that long, over all the times it was gone on with, with a checkpoint.
         dry_run: read the recipe and the data, build the method, print the resolved recipe and stop.
         device: "auto", "cpu", "cuda" or "cuda:1".
     """
-    if resume and overwrite:
-        raise UsageError("--resume and --overwrite: expected at most one of them, got both")
     from scene3d import recipe
 
     read = recipe.load_recipe(config, changes)
@@ -48,7 +42,7 @@ def train(
         print(recipe.rehearse(read))
         return 0
     print(f"run: {out}")
-    run = recipe.train(read, out, resume=resume, overwrite=overwrite, max_minutes=max_minutes, device=device)
+    run = recipe.train(read, out, overwrite=overwrite, max_minutes=max_minutes, device=device)
     print(f"run: {run}")
     print(f"next: scene3d evaluate {run} --split val")
     return 0

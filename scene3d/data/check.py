@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image, read_labels
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
-from scene3d.data.kitti_360 import read_kitti_360
+from scene3d.data.kitti_360 import SENSORS, read_kitti_360
 from scene3d.data.kitti_files import numbered_files, read_scan
 from scene3d.data.posed_images import FILE, read_posed_images
 from scene3d.data.sscbench import read_voxels
@@ -108,7 +108,9 @@ def _kitti_360(root: Path, name: str) -> _Drive:
         root / "data_2d_semantics" / "train" / name,
         root / "data_3d_raw" / name,
     )
-    return _Drive(folders, partial(read_kitti_360, root, [name]))
+    # The fisheye images are a download of their own; with one of the two cameras something is missing.
+    fisheye = any((folders[0] / SENSORS[camera]).is_dir() for camera in ("fisheye_left", "fisheye_right"))
+    return _Drive(folders, partial(read_kitti_360, root, [name], fisheye=fisheye))
 
 
 def _problem(error: Scene3dError, place: Path) -> Problem:

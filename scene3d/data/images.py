@@ -27,7 +27,7 @@ DEPTH_SCALE = 256.0
 """Steps a metre of a 16-bit depth PNG, as KITTI writes it."""
 
 
-def read_image(path: Path) -> UInt8[Tensor, "3 H W"]:
+def read_image(path: Path | str) -> UInt8[Tensor, "3 H W"]:
     """An 8-bit RGB image; gray becomes three equal channels, alpha is dropped, EXIF rotation is ignored.
 
     Raises:
@@ -44,7 +44,7 @@ def read_image(path: Path) -> UInt8[Tensor, "3 H W"]:
     return image
 
 
-def read_depth(path: Path) -> Float[Tensor, "H W"]:
+def read_depth(path: Path | str) -> Float[Tensor, "H W"]:
     """Depth along z in metres of a 16-bit gray PNG (metres x 256); 0 where nothing was measured.
 
     Raises:
@@ -57,7 +57,7 @@ def read_depth(path: Path) -> Float[Tensor, "H W"]:
     return values[0].float() / DEPTH_SCALE
 
 
-def read_labels(path: Path) -> UInt8[Tensor, "H W"]:
+def read_labels(path: Path | str) -> UInt8[Tensor, "H W"]:
     """The raw class ids of an 8-bit PNG of one channel.
 
     Raises:
@@ -69,7 +69,7 @@ def read_labels(path: Path) -> UInt8[Tensor, "H W"]:
     return ids[0]
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path | str) -> tuple[int, int]:
     """Height and width from the header alone.
 
     Raises:
@@ -79,14 +79,14 @@ def image_size(path: Path) -> tuple[int, int]:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             return image.height, image.width
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        size = path.stat().st_size if path.is_file() else None
+        size = Path(path).stat().st_size if Path(path).is_file() else None
         got = "no such file" if size is None else f"{size} bytes that are not one"
         raise wrong_file(path, expected="a PNG or JPEG image", got=got) from None
 
 
-def _decode(path: Path, mode: ImageReadMode, *, expected: str) -> Tensor:
+def _decode(path: Path | str, mode: ImageReadMode, *, expected: str) -> Tensor:
     try:
-        data = path.read_bytes()
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise wrong_file(path, expected=expected, got="no such file") from None
     except OSError as error:
@@ -101,12 +101,13 @@ def _decode(path: Path, mode: ImageReadMode, *, expected: str) -> Tensor:
     return image[0] if image.ndim == 4 else image
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path | str, data: bytes) -> None:
     """Write a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
 
     Raises:
         DataError: the disk is full or the folder cannot be written to; nothing is left behind.
     """
+    path = Path(path)
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -123,7 +124,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.unlink(temporary)
 
 
-def write_depth(path: Path, depth: Float[Tensor, "H W"]) -> None:
+def write_depth(path: Path | str, depth: Float[Tensor, "H W"]) -> None:
     """Write depth along z as a 16-bit PNG of metres x 256.
 
     What is not finite or not positive is written as 0, not measured; what lies beyond 255.99 m as 255.99 m;
@@ -139,14 +140,14 @@ def write_depth(path: Path, depth: Float[Tensor, "H W"]) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def write_image(path: Path, image: UInt8[Tensor, "3 H W"]) -> None:
+def write_image(path: Path | str, image: UInt8[Tensor, "3 H W"]) -> None:
     """Write an 8-bit RGB image in the format of its suffix, PNG or JPEG.
 
     Raises:
         DataError: the file cannot be written.
     """
     buffer = io.BytesIO()
-    kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
+    kind = "PNG" if Path(path).suffix.lower() == ".png" else "JPEG"
     Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy()).save(buffer, kind)
     write_bytes(path, buffer.getvalue())
 

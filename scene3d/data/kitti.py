@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxtyping import Float
@@ -25,7 +25,7 @@ from scene3d.data.kitti_files import (
 from scene3d.errors import DataError, wrong_file
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.se3 import invert
-from scene3d.structures.scene import Scan, Scene, Shot
+from scene3d.structures.scene import Scan, Scene, Shot, VoxelFile
 
 SIDES = ({"left": 2, "right": 3}, {"left": 0, "right": 1})
 """Camera numbers of the stereo pairs, colour before gray; cam 0, rectified, is the frame of KITTI's poses."""
@@ -43,6 +43,7 @@ class _Drive:
         velo_to_cam0: None where the calibration does not say.
         cam0_to_world: of the frames whose transform is known.
         times: seconds since the start.
+        voxels: SemanticKITTI's `.label` files.
     """
 
     name: str
@@ -54,9 +55,12 @@ class _Drive:
     velo_to_cam0: Float[Tensor, "4 4"] | None
     cam0_to_world: Mapping[int, Float[Tensor, "4 4"]]
     times: Mapping[int, float]
+    voxels: Mapping[int, Path] = field(default_factory=dict)
 
 
-def read_kitti_raw(root: Path, names: Sequence[str] | None = None, *, scan_poses: Path | None = None) -> list[Scene]:
+def read_kitti_raw(
+    root: Path | str, names: Sequence[str] | None = None, *, scan_poses: Path | str | None = None
+) -> list[Scene]:
     """Scenes of the KITTI raw tree ``ROOT/<date>/<date>_drive_<number>_sync``.
 
     Transforms come from `scan_poses` if it is given, else from ``ROOT/poses/<date>/<drive>.txt`` (12 numbers
@@ -70,6 +74,7 @@ def read_kitti_raw(root: Path, names: Sequence[str] | None = None, *, scan_poses
     Raises:
         DataError: a drive is missing, or a file of it is not what it should be.
     """
+    root, scan_poses = Path(root), None if scan_poses is None else Path(scan_poses)
     folders = {folder.name: folder for folder in sorted(root.glob("????_??_??/*_drive_*")) if folder.is_dir()}
     chosen = _choose(root, folders, names, expected="a drive ROOT/<date>/<date>_drive_<number>_sync")
     if scan_poses is not None and len(chosen) != 1:
@@ -77,10 +82,11 @@ def read_kitti_raw(root: Path, names: Sequence[str] | None = None, *, scan_poses
     return [_scene(_raw_drive(root, folder, scan_poses)) for folder in chosen]
 
 
-def read_kitti_odometry(root: Path, names: Sequence[str] | None = None) -> list[Scene]:
+def read_kitti_odometry(root: Path | str, names: Sequence[str] | None = None) -> list[Scene]:
     """Scenes of the KITTI odometry tree ``ROOT/sequences/XX`` with ``ROOT/poses/XX.txt`` where it is there.
 
-    Annotated depth of the left colour camera is taken from ``image_depth_annotated/`` of a sequence.
+    Annotated depth of the left colour camera is taken from ``image_depth_annotated/`` of a sequence, and
+    SemanticKITTI's voxel labels from its ``voxels/``.
 
     Args:
         root: folder that holds ``sequences``.
@@ -89,6 +95,7 @@ def read_kitti_odometry(root: Path, names: Sequence[str] | None = None) -> list[
     Raises:
         DataError: a sequence is missing, or a file of it is not what it should be.
     """
+    root = Path(root)
     folders = {folder.name: folder for folder in sorted((root / "sequences").glob("*")) if folder.is_dir()}
     chosen = _choose(root, folders, names, expected="a sequence ROOT/sequences/<number>")
     return [_scene(_odometry_drive(root, folder)) for folder in chosen]
@@ -186,6 +193,7 @@ def _odometry_drive(root: Path, folder: Path) -> _Drive:
         velo_to_cam0=calibration.transform("Tr") if "Tr" in calibration.values else None,
         cam0_to_world=dict(enumerate(read_poses(poses))) if poses.exists() else {},
         times=dict(enumerate(read_rows(times, 1)[:, 0].tolist())) if times.exists() else {},
+        voxels=numbered_files(folder / "voxels", (".label",)),
     )
 
 
@@ -204,7 +212,16 @@ def _scene(drive: _Drive) -> Scene:
         Scan(path=path, frame=frame, scan_to_world=_scan_to_world(drive, frame))
         for frame, path in sorted(drive.scans.items())
     )
-    return Scene(name=drive.name, shots=tuple(shots), scans=scans)
+    voxels = tuple(
+        VoxelFile(
+            labels=path,
+            invalid=path.with_suffix(".invalid"),
+            frame=frame,
+            grid_to_world=_scan_to_world(drive, frame),
+        )
+        for frame, path in sorted(drive.voxels.items())
+    )
+    return Scene(name=drive.name, shots=tuple(shots), scans=scans, voxels=voxels)
 
 
 def _in_order(images: Mapping[str, Mapping[int, Path]]) -> Iterable[tuple[str, int]]:

@@ -121,7 +121,7 @@ def read_classes(path: Path) -> Int[Tensor, "X Y Z"]:
 
 
 def write_voxels(
-    path: Path,
+    path: Path | str,
     raw: Int[Tensor, "X Y Z"],
     *,
     invalid: Bool[Tensor, "X Y Z"] | None = None,
@@ -138,6 +138,7 @@ def write_voxels(
     Raises:
         DataError: a file is there already, or the grid or its ids are not such as the format holds.
     """
+    path = Path(path)
     _check_grid(path, raw)
     if raw.min() < 0 or raw.max() >= 1 << 16:
         raise wrong_file(path, expected="raw ids of 16 bits", got=f"{int(raw.min())} to {int(raw.max())}")
@@ -147,12 +148,13 @@ def write_voxels(
         _write(path.with_suffix(".invalid"), invalid.cpu().numpy().astype(np.uint8).tobytes(), overwrite)
 
 
-def write_classes(path: Path, classes: Int[Tensor, "X Y Z"], *, overwrite: bool = False) -> None:
+def write_classes(path: Path | str, classes: Int[Tensor, "X Y Z"], *, overwrite: bool = False) -> None:
     """Write class indices as a `_1_1.npy` file (float32, as the data set's own).
 
     Raises:
         DataError: the file is there already, or the grid has another shape.
     """
+    path = Path(path)
     _check_grid(path, classes)
     buffer = io.BytesIO()
     np.save(buffer, classes.cpu().numpy().astype(np.float32))

@@ -27,7 +27,7 @@ SEAL_BYTES = 1 + len("scene3d checkpoint 1 sha256 ") + 64 + 1
 log = logging.getLogger(__name__)
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+def save_checkpoint(path: Path | str, state: Mapping[str, Any]) -> None:
     """Write a state so that `load_checkpoint` gives it back, bit for bit; tuples come back as lists.
 
     Args:
@@ -48,14 +48,14 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     write_whole(path, write)
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path | str) -> dict[str, Any]:
     """The state in a checkpoint, on the CPU.
 
     Raises:
         CheckpointError: the file is absent, cut off, changed by as little as a bit, or not a checkpoint.
     """
     try:
-        content = path.read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: expected a checkpoint, got {error.strerror}") from None
     if not content:

@@ -33,7 +33,7 @@ class HashingSink:
         return self._hash.hexdigest()
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: Path | str, write: Callable[[BinaryIO], None]) -> None:
     """Make a file by `write`; whoever looks, even after a crash, sees all of it or what was there before.
 
     Args:
@@ -43,6 +43,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Raises:
         CheckpointError: the disk is full or cannot be written; what was there before is untouched.
     """
+    path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "wb") as file:
@@ -64,7 +65,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path | str, text: str) -> None:
     """`write_whole` for text in UTF-8."""
     write_whole(path, lambda file: _write_all(file, text.encode()))
 

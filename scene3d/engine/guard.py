@@ -64,7 +64,7 @@ class Guard:
         self._lost, self._zero = state["lost"], state["zero"]
 
     def _dump(self, number: int, steps_lost: int) -> str:
-        file = self._run.folder / "nonfinite.json"
+        file = self._run.dump_file
         if self._ranks.leads:
             write_text(file, json.dumps(self._lost, indent=2) + "\n")
         names = ", ".join(dict.fromkeys(name for entry in self._lost[-4:] for name in entry["names"]))

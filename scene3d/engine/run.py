@@ -45,6 +45,7 @@ class Run:
         self.metrics_file = self.folder / "metrics.jsonl"
         self.weights_file = self.folder / "weights.safetensors"
         self.best_file = self.folder / "best.safetensors"
+        self.dump_file = self.folder / "nonfinite.json"
         self.tensorboard = self.folder / "tensorboard"
         self.checkpoints = self.folder / "checkpoints"
         self._overwrite = overwrite
@@ -85,7 +86,7 @@ class Run:
         for folder in (self.checkpoints, self.tensorboard):
             shutil.rmtree(folder, ignore_errors=True)
         files = (self.recipe_file, self.versions_file, self.metrics_file, self.weights_file, self.best_file)
-        for file in files:
+        for file in (*files, self.dump_file):
             file.unlink(missing_ok=True)
 
     def _check(self) -> None:

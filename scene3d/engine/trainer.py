@@ -155,6 +155,8 @@ class Trainer:
         self._clock = Clock()
         if found is not None:
             self._resume(found)
+        elif ranks.leads:
+            self.run.forget_after(0)
         self._journal = Journal(
             self.run,
             self._clock,

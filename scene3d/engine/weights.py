@@ -39,7 +39,7 @@ class Weights:
 
 
 def save_weights(
-    path: Path,
+    path: Path | str,
     tensors: Mapping[str, Tensor],
     *,
     recipe: Mapping[str, Any],
@@ -73,14 +73,14 @@ def save_weights(
     write_whole(path, lambda file: file.writelines([unsealed[: place[0]], digest, unsealed[place[1] :]]))
 
 
-def load_weights(path: Path) -> Weights:
+def load_weights(path: Path | str) -> Weights:
     """Read weights and their recipe.
 
     Raises:
         CheckpointError: the file is absent, cut off, damaged, or not written by `save_weights`.
     """
     try:
-        content = path.read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: expected weights, got {error.strerror}") from None
     place = _seal_place(content)
@@ -97,12 +97,13 @@ def load_weights(path: Path) -> Weights:
     return Weights(tensors, json.loads(header["recipe"]), json.loads(header["notes"]))
 
 
-def load_run(folder: Path) -> Weights:
+def load_run(folder: Path | str) -> Weights:
     """The weights of a run folder: the exported ones, or while it is still training, those of its newest checkpoint.
 
     Raises:
         CheckpointError: the folder holds neither, or what it holds is damaged.
     """
+    folder = Path(folder)
     exported = folder / "weights.safetensors"
     if exported.exists():
         return load_weights(exported)
@@ -144,7 +145,7 @@ def fill(module: nn.Module, weights: Weights, source: Path | str, *, into: str =
             value.copy_(given[name])
 
 
-def start_from(module: nn.Module, source: Path, into: str = "") -> None:
+def start_from(module: nn.Module, source: Path | str, into: str = "") -> None:
     """Fill a module, or the part of it under the prefix `into`, with exported weights.
 
     Args:
@@ -155,7 +156,7 @@ def start_from(module: nn.Module, source: Path, into: str = "") -> None:
     Raises:
         CheckpointError: the file is absent or damaged, or does not fit.
     """
-    weights = load_run(source) if source.is_dir() else load_weights(source)
+    weights = load_run(source) if Path(source).is_dir() else load_weights(source)
     fill(module, weights, source, into=into)
 
 

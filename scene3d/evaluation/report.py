@@ -46,7 +46,7 @@ class Report:
         parts.append("\n".join(f"- {name}: {value}" for name, value in self.provenance.items()))
         return "\n\n".join(part for part in parts if part)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the report as JSON, whole or not at all; a file of that name is replaced.
 
         Raises:
@@ -57,7 +57,7 @@ class Report:
         write_bytes(path, json.dumps(asdict(self), indent=1).encode())
 
 
-def load_report(path: Path) -> Report:
+def load_report(path: Path | str) -> Report:
     """A report from its JSON file.
 
     Raises:

@@ -14,7 +14,7 @@ _GRID_TO_GLTF = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
 """From x forward, y left, z up to glTF's axes: x right, y up, z towards the viewer."""
 
 
-def write_points(path: Path, cloud: PointCloud) -> None:
+def write_points(path: Path | str, cloud: PointCloud) -> None:
     """A point cloud as binary PLY, in its own axes, metres."""
     import trimesh
 
@@ -23,13 +23,14 @@ def write_points(path: Path, cloud: PointCloud) -> None:
     write_bytes(path, _bytes(made.export(file_type="ply")))
 
 
-def write_mesh(path: Path, mesh: Mesh) -> None:
+def write_mesh(path: Path | str, mesh: Mesh) -> None:
     """A mesh as binary PLY (its own axes) or, by its suffix, as GLB (glTF's axes and linear colours).
 
     glTF reads vertex colours as linear light, PLY as they are shown: without that change a GLB looks pale.
     """
     import trimesh
 
+    path = Path(path)
     vertices = mesh.vertices.cpu().numpy()
     colours = None if mesh.colours is None else mesh.colours.cpu().numpy()
     if path.suffix == ".glb":

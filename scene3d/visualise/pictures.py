@@ -116,7 +116,7 @@ def panel(
     return torch.from_numpy(np.array(sheet))
 
 
-def write_picture(path: Path, picture: UInt8[Tensor, "H W 3"]) -> None:
+def write_picture(path: Path | str, picture: UInt8[Tensor, "H W 3"]) -> None:
     """A picture as PNG, written whole or not at all.
 
     Raises:
@@ -126,7 +126,7 @@ def write_picture(path: Path, picture: UInt8[Tensor, "H W 3"]) -> None:
 
     with io.BytesIO() as stream:
         Image.fromarray(picture.cpu().numpy()).save(stream, format="PNG")
-        write_bytes(Path(path), stream.getvalue())
+        write_bytes(path, stream.getvalue())
 
 
 def _colour(values: Float[Tensor, "H W"], known: Bool[Tensor, "H W"], name: str) -> UInt8[Tensor, "H W 3"]:

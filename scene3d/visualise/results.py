@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 def write_results(
     prediction: Prediction,
     image: Float[Tensor, "3 h w"],
-    folder: Path,
+    folder: Path | str,
     *,
     index: int = 0,
     title: str = "Completed scene",

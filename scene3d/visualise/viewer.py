@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.resources import files as package_files
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scene3d.data.images import write_bytes
+from scene3d.data.posed_images import FILE as SCENE_FILE
+from scene3d.data.posed_images import read_posed_images
 from scene3d.data.sscbench import read_voxels
 from scene3d.errors import MissingExtraError, UsageError, wrong_file
 from scene3d.geometry.camera import Camera, unproject
@@ -34,21 +37,23 @@ APT = "apt-get install libusb-1.0-0 libgl1 libegl1 libx11-6 libvulkan1 mesa-vulk
 
 MESHES_AND_POINTS = (".ply", ".glb", ".gltf", ".obj", ".stl", ".pcd", ".xyz")
 VOXELS = (".label", ".npy")
+CAMERAS = (".json",)
 SECONDS = 180
 """The first frame takes about 20 s where Vulkan runs on the processor; a busy machine takes longer."""
 
 
 def show(
-    files: Sequence[Path],
+    files: Sequence[Path | str],
     *,
-    screenshot: Path | None = None,
+    screenshot: Path | str | None = None,
     width: int = 1280,
     height: int = 800,
 ) -> Path | None:
     """Show 3D files together: in a window, or in a PNG where one is asked for or there is no display.
 
     Args:
-        files: point clouds and meshes of any kind that Open3D reads, voxels as `.label` or `.npy`.
+        files: point clouds and meshes of any kind that Open3D reads, voxels as `.label` or `.npy`, cameras as the
+            `scene.json` of posed images.
         screenshot: PNG to draw into; without a display `scene3d.png` beside the first file.
         width: of the window or picture, pixels.
         height: of the window or picture.
@@ -67,12 +72,12 @@ def show(
         if screenshot is None and has_display():
             _window(shown, width, height)
             return None
-        picture = Path(files[0]).parent / "scene3d.png" if screenshot is None else screenshot
+        picture = Path(files[0]).parent / "scene3d.png" if screenshot is None else Path(screenshot)
         draw_files(picture, shown, width=width, height=height)
         return picture
 
 
-def draw_mesh(path: Path, mesh: Mesh, frame: VoxelFrame, *, width: int = 960, height: int = 600) -> None:
+def draw_mesh(path: Path | str, mesh: Mesh, frame: VoxelFrame, *, width: int = 960, height: int = 600) -> None:
     """A picture of a mesh that was made of a grid, from behind and above the grid's near edge.
 
     Raises:
@@ -86,8 +91,8 @@ def draw_mesh(path: Path, mesh: Mesh, frame: VoxelFrame, *, width: int = 960, he
 
 
 def draw_files(
-    path: Path,
-    files: Sequence[Path],
+    path: Path | str,
+    files: Sequence[Path | str],
     *,
     width: int,
     height: int,
@@ -161,21 +166,40 @@ def camera_mesh(camera: Camera, cam_to_world: Float[Tensor, "4 4"], *, reach: fl
     )
     ends = transform(cam_to_world, ends)
     pairs = ((0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1))
-    bars = [_bar(ends[a], ends[b], bar * reach) for a, b in pairs]
-    offsets = [8 * i for i in range(len(bars))]
-    return Mesh(
-        vertices=torch.cat([vertices for vertices, _ in bars]),
-        faces=torch.cat([faces + offset for (_, faces), offset in zip(bars, offsets, strict=True)]),
-        colours=torch.tensor([232, 74, 39], dtype=torch.uint8).repeat(8 * len(bars), 1),
-    )
+    return _joined([_bar(ends[a], ends[b], bar * reach) for a, b in pairs])
 
 
-def voxel_mesh(path: Path) -> Mesh:
+def voxel_mesh(path: Path | str) -> Mesh:
     """The occupied cells of a voxel file as a mesh coloured by class; what is ignored is left out."""
+    path = Path(path)
     invalid = path.with_suffix(".invalid")
     classes = read_voxels(VoxelFile(labels=path, invalid=invalid if invalid.exists() else None, frame=0))
     classes = remap(torch.where(classes == IGNORE, 0, classes), SSCBENCH_TO_SSC)
     return quad_mesh(merged_faces(classes), SSCBENCH, class_palette())
+
+
+def cameras_mesh(path: Path | str) -> Mesh:
+    """The cameras of a `scene.json` whose place is known, as one mesh."""
+    path = Path(path)
+    if path.name != SCENE_FILE:
+        raise wrong_file(path, expected=f"cameras in a {SCENE_FILE}", got=path.name)
+    (scene,) = read_posed_images(path.parent)
+    shots = [(shot.camera, shot.cam_to_world) for shot in scene.shots]
+    meshes = [camera_mesh(c, place) for c, place in shots if isinstance(c, Camera) and place is not None]
+    if not meshes:
+        raise wrong_file(path, expected="cam_to_world of at least one image", got="none")
+    return _joined([(mesh.vertices, mesh.faces) for mesh in meshes])
+
+
+def _joined(parts: Sequence[tuple[Tensor, Tensor]]) -> Mesh:
+    """Parts of cameras, vertices and faces each, as one mesh of their colour."""
+    starts = accumulate((len(vertices) for vertices, _ in parts), initial=0)
+    vertices = torch.cat([vertices for vertices, _ in parts])
+    return Mesh(
+        vertices=vertices,
+        faces=torch.cat([faces + start for (_, faces), start in zip(parts, starts, strict=False)]),
+        colours=torch.tensor([232, 74, 39], dtype=torch.uint8).repeat(len(vertices), 1),
+    )
 
 
 def _bar(start: Tensor, end: Tensor, thickness: float) -> tuple[Tensor, Tensor]:
@@ -191,16 +215,16 @@ def _bar(start: Tensor, end: Tensor, thickness: float) -> tuple[Tensor, Tensor]:
 
 
 def _drawable(path: Path, scratch: Path, index: int) -> Path:
-    """The file itself, or a mesh file made of its voxels."""
+    """The file itself, or a mesh file made of its voxels or cameras."""
     if not path.is_file():
         raise wrong_file(path, expected="a file to show", got="no such file")
     suffix = path.suffix.lower()
-    if suffix in VOXELS:
-        made = scratch / f"voxels_{index}.ply"
-        write_mesh(made, voxel_mesh(path))
+    if suffix in (*VOXELS, *CAMERAS):
+        made = scratch / f"mesh_{index}.ply"
+        write_mesh(made, voxel_mesh(path) if suffix in VOXELS else cameras_mesh(path))
         return made
     if suffix not in MESHES_AND_POINTS:
-        known = ", ".join((*MESHES_AND_POINTS, *VOXELS))
+        known = ", ".join((*MESHES_AND_POINTS, *VOXELS, *CAMERAS))
         raise wrong_file(path, expected=f"one of {known}", got=suffix or "no suffix")
     return path
 

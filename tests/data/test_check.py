@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,18 @@ def test_kitti_360_may_lack_transforms_but_not_images(tmp_path: Path):
     assert "image_00/data_rect: frame 2 is missing, which the right camera has" in found[1]
     assert "image_00/data_rect: no image for frame 2" in found[2]
     assert "0000000004.png: expected an 8-bit PNG or JPEG image, got an empty file" in found[0]
+
+
+def test_kitti_360_without_fisheyes_is_whole_but_not_with_one_of_the_two(tmp_path: Path):
+    root = write_tree(tmp_path)
+    before = lines(root)
+    (sequence,) = (root / "data_2d_raw").iterdir()
+    shutil.rmtree(sequence / "image_02")
+    assert any("image_02/data_rgb: expected the images of camera fisheye_left" in line for line in lines(root))
+    shutil.rmtree(sequence / "image_03")
+    for name in ("image_02.yaml", "image_03.yaml"):
+        (root / "calibration" / name).unlink()
+    assert lines(root) == [line for line in before if "image_02" not in line and "image_03" not in line]
 
 
 def test_a_folder_of_posed_images_is_checked_too(tmp_path: Path):

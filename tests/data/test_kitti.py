@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -9,10 +10,14 @@ from torch.nn import functional as F
 from scene3d.data.images import read_depth, read_image
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_files import read_scan
+from scene3d.data.sscbench import read_voxels
 from scene3d.errors import DataError
 from scene3d.geometry.camera import Camera, project, to_grid
 from scene3d.geometry.depth import depth_to_points, points_to_depth
 from scene3d.geometry.se3 import invert, transform
+from scene3d.geometry.voxels import SSCBENCH
+from scene3d.structures.labels import IGNORE
+from scene3d.structures.labels import SSCBENCH as LABELS
 from scene3d.structures.scene import Scene, Shot
 from tests.data.small_trees import BASELINE, HEIGHT, STEP, WIDTH, write_odometry, write_raw
 
@@ -63,6 +68,22 @@ def test_without_colour_the_gray_cameras_are_taken(tmp_path: Path):
     assert {s.image.parent.name for s in scene.shots} == {"image_0", "image_1"}
     # Annotated depth is of the left colour camera.
     assert all(s.depth is None for s in scene.shots)
+
+
+def test_voxels_of_semantic_kitti_lie_where_the_scanner_stood(tmp_path: Path):
+    folder = write_odometry(tmp_path, range(3)) / "voxels"
+    folder.mkdir()
+    raw = np.zeros(SSCBENCH.shape, dtype="<u2")
+    raw[2, 3, 4] = 40  # road
+    raw.tofile(folder / "000002.label")
+    np.packbits(raw.reshape(-1) == 0).tofile(folder / "000002.invalid")
+    (scene,) = read_kitti_odometry(str(tmp_path))
+    (grid,) = scene.voxels
+    assert grid.frame == 2
+    assert torch.equal(grid.grid_to_world, scene.scans[1].scan_to_world)
+    classes = read_voxels(grid)
+    assert classes[2, 3, 4] == LABELS.index("road")
+    assert (classes == IGNORE).sum() == classes.numel() - 1
 
 
 def test_without_poses_and_tr_transforms_are_unknown(tmp_path: Path):

@@ -105,6 +105,14 @@ def test_resuming_after_a_signal_equals_no_stop_bit_for_bit(tmp_path, number, co
     assert_same(whole.tensors, parts.tensors)
 
 
+def test_a_run_that_was_killed_before_its_first_checkpoint_leaves_no_lines(tmp_path):
+    killed = run_in(tmp_path / "a")
+    killed.open(seed=0)
+    killed.log({"step": 8, "loss": 1.0})
+    train(tmp_path / "a")
+    assert [line["step"] for line in run_in(tmp_path / "a").metrics()] == [2, 4, 6, 8, 10]
+
+
 def test_workers_change_nothing(tmp_path):
     train(tmp_path / "none")
     train(tmp_path / "two", changed(workers=2))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -12,7 +13,7 @@ from scene3d.geometry.camera import pinhole
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.solids import Mesh
 from scene3d.visualise import viewer
-from scene3d.visualise.viewer import camera_mesh, draw_mesh, show
+from scene3d.visualise.viewer import camera_mesh, cameras_mesh, draw_mesh, show
 
 FRAME = VoxelFrame(origin=(0.0, -1.0, -1.0), size=0.5, shape=(4, 4, 4))
 
@@ -32,6 +33,22 @@ def test_a_camera_is_eight_closed_bars_that_reach_its_corners():
     assert solid.is_watertight and solid.volume > 0 and len(solid.split()) == 8
     # The corners of an image with half its width as focal length lie at 45 degrees.
     assert solid.bounds[1].tolist() == pytest.approx([2.0, 2.0, 2.0], abs=0.01)
+
+
+def test_cameras_of_a_folder_of_posed_images_stand_where_its_json_says(tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "0.png")
+    place = torch.eye(4)
+    place[0, 3] = 10.0
+    entry = {"file": "0.png", "fx": 10, "fy": 10, "cx": 10, "cy": 10}
+    images = [{**entry, "cam_to_world": torch.eye(4).tolist()}, {**entry, "cam_to_world": place.tolist(), "frame": 5}]
+    (tmp_path / "scene.json").write_text(json.dumps({"images": [*images, {**entry, "frame": 6}]}))
+    mesh = cameras_mesh(tmp_path / "scene.json")
+    # 45 degrees to either side: the first camera reaches to -1 m, the second to 11 m; the third has no place.
+    assert mesh.vertices[:, 0].aminmax() == pytest.approx((-1.0, 11.0), abs=0.02)
+    assert len(mesh.faces) == 2 * 8 * 12 and mesh.faces.max() == len(mesh.vertices) - 1
+    (tmp_path / "scene.json").write_text(json.dumps({"images": [entry]}))
+    with pytest.raises(DataError, match=r"scene.json.*cam_to_world"):
+        cameras_mesh(tmp_path / "scene.json")
 
 
 def test_open3d_draws_a_mesh_without_a_display(tmp_path):
