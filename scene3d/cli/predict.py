@@ -52,6 +52,7 @@ def predict(
             frames.image[0, 0],
             out / name if name else out,
             title=name or source.name,
+            facts={"weights": weights, "K": "assumed to be that of the training images" if K is None else f"{K}"},
             open3d=not no_open3d,
             overwrite=overwrite,
         )

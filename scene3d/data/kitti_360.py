@@ -225,7 +225,7 @@ def _shots(root: Path, name: str, sensor: str, mounted: Sensor, poses: dict[int,
     camera_folder = root / "data_2d_raw" / name / SENSORS[sensor]
     folder = camera_folder / ("data_rgb" if isinstance(mounted.camera, Fisheye) else "data_rect")
     if not folder.is_dir():
-        hint = "fisheye=False reads the stereo pair alone" if isinstance(mounted.camera, Fisheye) else None
+        hint = "data.fisheye: false reads the stereo pair alone" if isinstance(mounted.camera, Fisheye) else None
         raise wrong_file(folder, expected=f"the images of camera {sensor}", got="no such folder", hint=hint)
     images = numbered_files(folder, IMAGE_SUFFIXES)
     if images:

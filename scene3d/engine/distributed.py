@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float
-from torch import Tensor
 
 from scene3d.errors import UsageError
 
@@ -83,15 +81,6 @@ def process_group(device: str = "auto") -> Iterator[Ranks]:
         dist.barrier()
     finally:
         dist.destroy_process_group()
-
-
-def mean_over_ranks(values: Float[Tensor, "N"]) -> Float[Tensor, "N"]:  # noqa: UP037
-    """Mean of each value over all ranks; the values themselves in a single process."""
-    if not dist.is_initialized():
-        return values
-    values = values.clone()
-    dist.all_reduce(values)
-    return values / dist.get_world_size()
 
 
 def largest_over_ranks(values: list[float], device: torch.device) -> list[float]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from scene3d.geometry.camera import Camera, pixel_centres, project, unproject
 from scene3d.geometry.se3 import invert, transform
 from scene3d.geometry.voxels import VoxelFrame, field_of_view
-from scene3d.structures.labels import GROUND, IGNORE, SSC, SSCBENCH_TO_SSC, remap
+from scene3d.structures.labels import GROUND, IGNORE, SSC
 
 RANGES = (12.8, 25.6, 51.2)
 """Depth and width of the boxes that are scored, metres (SSCBench; see `VoxelFrame.cropped`)."""
@@ -80,11 +80,6 @@ class Counts:
     def recall(self) -> float:
         """Share of what is there that was said, tp / (tp + fn)."""
         return self.tp / max(self.tp + self.fn, 1)
-
-
-def fold_classes(truth: Int[Tensor, "X Y Z"]) -> Int[Tensor, "X Y Z"]:
-    """SSCBench's 18 classes in the 15 of the protocol; 255 stays ignored."""
-    return remap(truth, SSCBENCH_TO_SSC)
 
 
 def below_street(truth: Int[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:

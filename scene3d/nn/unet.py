@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from scene3d.errors import ConfigError
 from scene3d.nn.resnet import group_norm
 
 
@@ -18,12 +19,16 @@ class UNetDecoder(nn.Module):
         pyramid: channels of the maps, fine to coarse, each half the size of the one before.
         widths: channels after joining each level, fine to coarse; one fewer than the pyramid.
         channels: of the result, which has the size of the finest map.
+
+    Raises:
+        ConfigError: the widths are not one fewer than the pyramid.
     """
 
     def __init__(self, pyramid: Sequence[int], widths: Sequence[int], channels: int) -> None:
         super().__init__()
         if len(widths) != len(pyramid) - 1:
-            raise ValueError(f"widths: expected {len(pyramid) - 1} for a pyramid of {len(pyramid)}, got {len(widths)}")
+            wanted = len(pyramid) - 1
+            raise ConfigError(f"encoder.widths: expected {wanted} for a pyramid of {len(pyramid)}, got {len(widths)}")
         self.narrow, self.join = nn.ModuleList(), nn.ModuleList()
         below = pyramid[-1]
         for skip, width in zip(reversed(pyramid[:-1]), reversed(widths), strict=True):

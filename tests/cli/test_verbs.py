@@ -99,6 +99,7 @@ def test_train_resume_evaluate_predict_and_show(capsys, recipe: list[str], tmp_p
     assert all(Path(file).stat().st_size for file in files)
     assert {"depth.png", "points.ply", "voxels.label", "voxels.glb", "report.html"} <= {Path(f).name for f in files}
     assert read_depth(results / "depth.png").shape == SIZE
+    assert "assumed to be that of the training images" in (results / "report.html").read_text()
 
     picture = tmp_path / "picture.png"
     assert str(picture) in run(capsys, "show", results / "points.ply", "--screenshot", picture)

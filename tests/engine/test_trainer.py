@@ -113,6 +113,14 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_leaves_no_lines(tmp_p
     assert [line["step"] for line in run_in(tmp_path / "a").metrics()] == [2, 4, 6, 8, 10]
 
 
+def test_training_a_finished_run_again_changes_nothing(tmp_path):
+    train(tmp_path / "a")
+    state, lines = final_state(tmp_path / "a"), run_in(tmp_path / "a").metrics()
+    assert train(tmp_path / "a").step == 10
+    assert_same(state, final_state(tmp_path / "a"))
+    assert run_in(tmp_path / "a").metrics() == lines
+
+
 def test_workers_change_nothing(tmp_path):
     train(tmp_path / "none")
     train(tmp_path / "two", changed(workers=2))

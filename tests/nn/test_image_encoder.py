@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from scene3d.errors import ConfigError
 from scene3d.nn.image_encoder import UNetEncoderConfig
 from scene3d.nn.resnet import ResNetConfig, SmallResNetConfig
 
@@ -31,5 +32,5 @@ def test_extra_channels_start_without_effect_in_a_torchvision_resnet():
 
 
 def test_a_decoder_that_does_not_fit_its_pyramid_says_so():
-    with pytest.raises(ValueError, match="widths: expected 2 for a pyramid of 3, got 1"):
+    with pytest.raises(ConfigError, match="widths: expected 2 for a pyramid of 3, got 1"):
         UNetEncoderConfig(pyramid=SmallResNetConfig(widths=(8, 8, 16)), widths=(8,)).build()
