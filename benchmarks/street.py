@@ -35,6 +35,9 @@ def main() -> None:
     _make_streets(options.data)
     print(f"{date.today()}, {platform.machine()}, {options.threads} threads, torch {torch.__version__}")
     overrides = [f"data.root={options.data.resolve()}"]
+    # First, so that the peak memory is that of training steps and nothing else.
+    print("\n## Cost of a training step\n")
+    print(_cost(recipes.load_recipe(options.config, overrides)))
     reports = []
     for seed in options.seeds:
         run = options.out / f"seed_{seed}"
@@ -44,17 +47,14 @@ def main() -> None:
         reports.append(recipes.evaluate(run, split="test"))
         reports[-1].save(run / "evaluation_test.json")
     if reports:
-        print(
-            f"\n## From scratch, {options.cpu_minutes:g} CPU minutes, seeds {options.seeds}: median (lowest to highest)\n"
-        )
+        seeds = ", ".join(str(seed) for seed in options.seeds)
+        print(f"\n## From scratch, {options.cpu_minutes:g} CPU minutes, seeds {seeds}: median (range)\n")
         print(_table(reports))
     if options.weights:
         data = recipes.load_recipe(options.config, overrides).data
         report = recipes.evaluate(options.weights, split="test", data=data)
         print(f"\n## Weights {options.weights}\n")
         print(report.as_markdown())
-    print("\n## Cost of a training step\n")
-    print(_cost(recipes.load_recipe(options.config, overrides)))
 
 
 def _options() -> argparse.Namespace:

@@ -52,6 +52,7 @@ def test_the_streets_for_semantics_are_those_of_its_geometry():
 
 
 def test_packaged_weights_load_and_are_small():
+    assert "street" in packaged()
     for path in packaged().values():
         assert path.stat().st_size <= 8 * 2**20
         assert isinstance(load(path, device="cpu"), Predictor)

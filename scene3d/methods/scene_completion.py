@@ -16,6 +16,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from scene3d.config import Config
+from scene3d.errors import ConfigError
 from scene3d.fusion.voxelise import voxelise
 from scene3d.geometry.camera import pixel_centres, unproject
 from scene3d.geometry.depth import ray_lengths
@@ -81,7 +82,6 @@ class SceneCompletionConfig(Config):
 
     Attributes:
         encoder: image to feature map.
-        camera_rays: show the encoder each pixel's viewing direction, so that it knows its camera.
         hidden: width of the point decoder.
         octaves: of the position encoding.
         teacher: None learns geometry alone.
@@ -97,7 +97,6 @@ class SceneCompletionConfig(Config):
 
     kind: Literal["scene_completion"] = "scene_completion"
     encoder: ImageEncoderConfig = UNetEncoderConfig()
-    camera_rays: bool = True
     hidden: PositiveInt = 64
     octaves: PositiveInt = 6
     teacher: TeacherConfig | None = None
@@ -128,8 +127,7 @@ class SceneCompletion(nn.Module):
     def __init__(self, config: SceneCompletionConfig) -> None:
         super().__init__()
         self.config = config
-        extra = 2 if config.camera_rays else 0
-        self.encoder = _with_extra_channels(config.encoder, extra).build()
+        self.encoder = config.encoder.build()
         teacher = config.teacher
         self.decoder = PointDecoder(
             self.encoder.channels, config.hidden, teacher.channels if teacher else 0, config.octaves
@@ -138,7 +136,9 @@ class SceneCompletion(nn.Module):
         if teacher is not None:
             self.teacher = CachedFeatures(teacher.extractor.build(), teacher.cache)
             if self.teacher.stride != config.patch:
-                raise ValueError(f"patch: expected the teacher's stride {self.teacher.stride}, got {config.patch}")
+                raise ConfigError(
+                    f"method.patch: expected the teacher's stride {self.teacher.stride}, got {config.patch}"
+                )
             self.expansion = FeatureExpansion(teacher.channels, self.teacher.channels, teacher.hidden)
             self.downsampler = PatchDownsampler(self.teacher.channels, config.patch)
         self.register_buffer("threshold", torch.tensor(config.threshold))
@@ -146,7 +146,7 @@ class SceneCompletion(nn.Module):
     def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
         """The field of an image, in the coordinates of its camera (x right, y down, z forward, metres)."""
         height, width = image.shape[-2:]
-        if self.config.camera_rays:
+        if self.encoder.takes_rays:
             image = torch.cat([image, _viewing_slopes(K, height, width)], dim=1)
         folded = self.decoder.fold(self.encoder(image))
         return PixelAlignedField(self.decoder, folded, K, height, width, self.config.near, self.config.far)
@@ -287,10 +287,3 @@ def _median_ratio(rendering: Rendering, patches: Patches, target: PlacedViews) -
         if known.any()
         else truth.new_tensor(torch.nan)
     )
-
-
-def _with_extra_channels(encoder: ImageEncoderConfig, extra: int) -> ImageEncoderConfig:
-    if not isinstance(encoder, UNetEncoderConfig) or encoder.pyramid.extra_channels == extra:
-        return encoder
-    pyramid = encoder.pyramid.model_copy(update={"extra_channels": extra})
-    return encoder.model_copy(update={"pyramid": pyramid})

@@ -22,17 +22,20 @@ class UNetEncoderConfig(Config):
         pyramid: the downward half.
         widths: of the upward half, fine to coarse; one fewer than the pyramid has levels.
         channels: of the map.
+        camera_rays: show it each pixel's viewing direction too, so that it knows its camera.
     """
 
     kind: Literal["unet"] = "unet"
     pyramid: Annotated[ResNetConfig | SmallResNetConfig, Field(discriminator="kind")] = SmallResNetConfig()
     widths: tuple[int, ...] = (48, 64, 96, 128)
     channels: int = 64
+    camera_rays: bool = True
 
     def build(self) -> ImageEncoder:
         """The network."""
-        pyramid = self.pyramid.build()
-        return ImageEncoder(pyramid, UNetDecoder(pyramid.channels, self.widths, self.channels), self.channels)
+        pyramid = self.pyramid.model_copy(update={"extra_channels": 2 if self.camera_rays else 0}).build()
+        decoder = UNetDecoder(pyramid.channels, self.widths, self.channels)
+        return ImageEncoder(pyramid, decoder, self.channels, takes_rays=self.camera_rays)
 
 
 class DPTEncoderConfig(Config):
@@ -69,13 +72,22 @@ class ImageEncoder(nn.Module):
         decoder: list of maps to one map.
         channels: of the map.
         trunk_rate: factor on the learning rate of the trunk.
+        takes_rays: whether two more channels follow the RGB: x / z and y / z of each pixel's ray.
     """
 
-    def __init__(self, trunk: nn.Module, decoder: nn.Module, channels: int, *, trunk_rate: float = 1.0) -> None:
+    def __init__(
+        self,
+        trunk: nn.Module,
+        decoder: nn.Module,
+        channels: int,
+        *,
+        trunk_rate: float = 1.0,
+        takes_rays: bool = False,
+    ) -> None:
         super().__init__()
         self.trunk, self.decoder = trunk, decoder
-        self.channels, self.trunk_rate = channels, trunk_rate
+        self.channels, self.trunk_rate, self.takes_rays = channels, trunk_rate, takes_rays
 
     def forward(self, image: Float[Tensor, "B D H W"]) -> Float[Tensor, "B C h w"]:
-        """The map of an image: RGB in [0, 1], then the extra channels the trunk was made for."""
+        """The map of an image: RGB in [0, 1], then the rays if it takes them."""
         return self.decoder(self.trunk(image))

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scene3d.errors import ConfigError, DataError
 from scene3d.geometry.se3 import invert
 from scene3d.structures.frames import Frames
 
@@ -40,10 +41,11 @@ def place_views(frames: Frames) -> PlacedViews:
     """The views of snippets whose cameras are known.
 
     Raises:
-        ValueError: the frames carry no transforms.
+        DataError: the frames carry no transforms.
     """
     if frames.cam_to_world is None:
-        raise ValueError("frames.cam_to_world: expected the place of every view, got None")
+        names = ", ".join(frames.names) or "frames"
+        raise DataError(f"{names}: expected cam_to_world of every view, got none", hint="give the drive its poses")
     valid = frames.valid
     if valid is None:
         valid = frames.present[..., None, None].expand(*frames.image.shape[:2], *frames.image.shape[-2:])
@@ -62,11 +64,11 @@ def split_pairs(present: Bool[Tensor, "B V"]) -> tuple[Int[Tensor, "B L"], Int[T
         present: which views there are; V is even.
 
     Raises:
-        ValueError: an odd number of views.
+        ConfigError: an odd number of views.
     """
     batch, views = present.shape
     if views % 2:
-        raise ValueError(f"views: expected pairs, got {views} views; add the partner of the last one")
+        raise ConfigError(f"data.snippets.views: expected pairs, got {views} views", hint="add the last one's partner")
     pairs = present.unflatten(1, (-1, 2))
     coin = torch.randint(0, 2, pairs.shape[:2], device=present.device)
     alone = pairs[..., 0] != pairs[..., 1]

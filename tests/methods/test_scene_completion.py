@@ -3,13 +3,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from scene3d.errors import ConfigError, DataError
 from scene3d.geometry.camera import pinhole
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
 from scene3d.losses.photometric import minimum_reprojection
-from scene3d.methods.scene_completion import CompletionLossConfig, SceneCompletion, SceneCompletionConfig
-from scene3d.nn.image_encoder import UNetEncoderConfig
+from scene3d.methods.scene_completion import CompletionLossConfig, SceneCompletion, SceneCompletionConfig, TeacherConfig
+from scene3d.nn.dpt import DPTConfig
+from scene3d.nn.efficientnet import EfficientNetLite0Config
+from scene3d.nn.image_encoder import DPTEncoderConfig, UNetEncoderConfig
 from scene3d.nn.resnet import SmallResNetConfig
+from scene3d.nn.vit import ViTEncoderConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.rays import Rays
 from scene3d.volume import FieldSample
@@ -120,7 +124,7 @@ def test_weights_of_the_loss_are_the_ones_configured():
 def test_frames_without_transforms_are_refused_in_words():
     frames = _wall_frames()
     blind = Frames(image=frames.image, K=frames.K, present=frames.present)
-    with pytest.raises(ValueError, match="cam_to_world"):
+    with pytest.raises(DataError, match="cam_to_world"):
         SceneCompletion(TINY).training_step(blind, 0)
 
 
@@ -132,3 +136,18 @@ def test_a_batch_of_two_is_each_alone():
         two = method.encode(frames.image[0, :2], frames.K[0, :2])
         points = torch.rand(1, 20, 3) + torch.tensor([0.0, 0, 6])
         torch.testing.assert_close(two(points.expand(2, -1, -1)).density[:1], one(points).density)
+
+
+def test_a_transformer_with_a_dpt_decoder_trains_too():
+    vit = ViTEncoderConfig(weights="random", width=24, depth=4, heads=3, layers=(0, 1, 2), patch=8)
+    dpt = DPTConfig(width=16, projections=(8, 8, 8, 8), detail=0)
+    config = TINY.model_copy(update={"encoder": DPTEncoderConfig(vit=vit, dpt=dpt, channels=16)})
+    terms = SceneCompletion(config).training_step(_wall_frames(), 0)
+    terms.total().backward()
+    assert torch.isfinite(terms.total())
+
+
+def test_a_patch_that_is_not_the_teachers_is_refused():
+    teacher = TeacherConfig(extractor=EfficientNetLite0Config(stride=16), channels=8)
+    with pytest.raises(ConfigError, match="method.patch: expected the teacher's stride 16, got 8"):
+        SceneCompletion(TINY.model_copy(update={"teacher": teacher}))

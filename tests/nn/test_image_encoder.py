@@ -11,13 +11,15 @@ from scene3d.nn.resnet import ResNetConfig, SmallResNetConfig
 @pytest.mark.parametrize("size", [(64, 96), (72, 104)])
 def test_the_map_has_half_the_size_of_the_image(size: tuple[int, int]):
     encoder = UNetEncoderConfig(
-        pyramid=SmallResNetConfig(widths=(8, 8, 16), blocks=1), widths=(8, 8), channels=12
+        pyramid=SmallResNetConfig(widths=(8, 8, 16), blocks=1), widths=(8, 8), channels=12, camera_rays=False
     ).build()
     assert encoder(torch.rand(2, 3, *size)).shape == (2, 12, size[0] // 2, size[1] // 2)
 
 
 def test_a_torchvision_resnet_fits_the_same_decoder():
-    encoder = UNetEncoderConfig(pyramid=ResNetConfig(depth=18), widths=(8, 8, 8, 8), channels=6).build()
+    encoder = UNetEncoderConfig(
+        pyramid=ResNetConfig(depth=18), widths=(8, 8, 8, 8), channels=6, camera_rays=False
+    ).build()
     assert encoder(torch.rand(1, 3, 64, 96)).shape == (1, 6, 32, 48)
 
 

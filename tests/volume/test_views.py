@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from scene3d.errors import ConfigError
 from scene3d.volume.views import split_pairs
 
 
@@ -22,5 +23,5 @@ def test_a_stereo_pair_without_neighbours_in_time_still_teaches():
 
 
 def test_an_odd_view_is_refused():
-    with pytest.raises(ValueError, match="pairs"):
+    with pytest.raises(ConfigError, match="pairs"):
         split_pairs(torch.ones(1, 3, dtype=torch.bool))
