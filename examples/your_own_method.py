@@ -26,7 +26,7 @@ class DepthFromLabels(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.encoder = UNetEncoderConfig(channels=16).build()
+        self.encoder = UNetEncoderConfig(channels=16, camera_rays=False).build()
         self.head = nn.Sequential(nn.ELU(), nn.Conv2d(16, 1, kernel_size=1), nn.Upsample(scale_factor=2))
 
     def forward(self, image):
