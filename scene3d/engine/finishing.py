@@ -45,7 +45,9 @@ class Clustering(Protocol):
 def choose_threshold(
     method: Method, data: SomeFrames, config: EvaluateConfig, device: torch.device | str
 ) -> float | None:
-    """Set the method's density threshold to that of the best IoU on training data, over the largest range.
+    """Set the method's density threshold to that of the best IoU on training data, over the smallest range.
+
+    Far away, where an image says little, the best IoU is had by filling all that is hidden.
 
     Args:
         method: one that keeps a `threshold` tensor; others are left alone.
@@ -60,7 +62,7 @@ def choose_threshold(
         fitted = fit(method, data, Rules(config, SSCBENCH), device, None)
     if OURS not in fitted.thresholds:
         return None
-    chosen = fitted.thresholds[OURS]["solid", max(config.ranges)]
+    chosen = fitted.thresholds[OURS]["solid", min(config.ranges)]
     kept.fill_(chosen)
     log.info("density threshold %.3g, chosen on training data", chosen)
     return chosen
