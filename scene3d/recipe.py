@@ -21,7 +21,7 @@ from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.finishing import choose_threshold, find_and_name_clusters
 from scene3d.engine.fitting import Progress
-from scene3d.engine.predictor import Predictor, TrainingView, default_grid_to_cam
+from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.random_state import seed_all
 from scene3d.engine.run import Run, versions
 from scene3d.engine.trainer import TrainConfig, Trainer
@@ -29,6 +29,7 @@ from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_w
 from scene3d.errors import CheckpointError, ConfigError, DataError, UsageError
 from scene3d.evaluation.report import Report
 from scene3d.geometry.se3 import invert
+from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import Method, as_module
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig

@@ -8,8 +8,9 @@ import torch
 
 from scene3d.config import dump
 from scene3d.data.street import rig
-from scene3d.engine.predictor import TrainingView, default_grid_to_cam
+from scene3d.engine.predictor import TrainingView
 from scene3d.engine.weights import save_weights
+from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.recipe import load_recipe
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

@@ -18,20 +18,12 @@ from scene3d.data.images import IMAGE_SUFFIXES, read_image, resize
 from scene3d.engine.distributed import pick_device
 from scene3d.errors import CheckpointError, MissingExtraError, Scene3dError, UsageError, wrong_file
 from scene3d.geometry.camera import Camera
-from scene3d.geometry.se3 import invert
 from scene3d.methods import Method, as_module
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import Prediction
 
 log = logging.getLogger(__name__)
 
-CAM_TO_VELO = (
-    (0.04307104361, -0.08829286498, 0.995162929, 0.8043914418),
-    (-0.999004371, 0.007784614041, 0.04392796942, 0.2993489574),
-    (-0.01162548558, -0.9960641394, -0.08786966659, -0.1770225824),
-    (0.0, 0.0, 0.0, 1.0),
-)
-"""Left camera to velodyne of KITTI-360's car: where the voxel grid lies unless the training data says so."""
 
 NARROWEST = 8  # pixels; a window smaller than this holds no picture
 EXIF_ORIENTATION = 0x0112
@@ -72,11 +64,6 @@ class TrainingView:
             return TrainingView(Camera(K, int(notes["height"]), int(notes["width"])), grid_to_cam)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{source}: expected the camera of the training, got {error!r}") from None
-
-
-def default_grid_to_cam() -> Float[Tensor, "4 4"]:
-    """Velodyne to left camera of KITTI-360's car."""
-    return invert(torch.tensor(CAM_TO_VELO, dtype=torch.float64)).float()
 
 
 class Predictor:

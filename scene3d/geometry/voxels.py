@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.geometry.camera import project
-from scene3d.geometry.se3 import transform
+from scene3d.geometry.se3 import invert, transform
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,17 @@ def field_of_view(
     x, y = pixels.unbind(dim=-1)
     seen = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
     return seen.reshape(frame.shape)
+
+
+CAM_TO_VELO = (
+    (0.04307104361, -0.08829286498, 0.995162929, 0.8043914418),
+    (-0.999004371, 0.007784614041, 0.04392796942, 0.2993489574),
+    (-0.01162548558, -0.9960641394, -0.08786966659, -0.1770225824),
+    (0.0, 0.0, 0.0, 1.0),
+)
+"""Left camera to velodyne of KITTI-360's car: where the voxel grid lies unless the training data says so."""
+
+
+def default_grid_to_cam() -> Float[Tensor, "4 4"]:
+    """Velodyne to left camera of KITTI-360's car."""
+    return invert(torch.tensor(CAM_TO_VELO, dtype=torch.float64)).float()

@@ -21,7 +21,7 @@ from scene3d.fusion.voxelise import voxelise
 from scene3d.geometry.camera import pixel_centres, unproject
 from scene3d.geometry.depth import ray_lengths
 from scene3d.geometry.se3 import invert
-from scene3d.geometry.voxels import SSCBENCH
+from scene3d.geometry.voxels import SSCBENCH, default_grid_to_cam
 from scene3d.losses import LossTerms
 from scene3d.losses.features import edge_aware_feature_smoothness, feature_reconstruction
 from scene3d.losses.photometric import minimum_reprojection
@@ -177,19 +177,23 @@ class SceneCompletion(nn.Module):
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
-        """Depth and features of the reference view, and the density of the SSCBench grid in front of it."""
-        if frames.grid_to_cam is None:
-            raise ValueError("frames.grid_to_cam: expected the place of the voxel grid, got None")
+        """Depth and features of the reference view, and the density of the SSCBench grid in front of it.
+
+        Where the frames do not say where that grid lies, it lies as on KITTI-360's car.
+        """
+        grid_to_cam = frames.grid_to_cam
+        if grid_to_cam is None:
+            grid_to_cam = default_grid_to_cam().to(frames.K).expand(len(frames.image), 4, 4)
         K, (height, width) = frames.K[:, 0], frames.image.shape[-2:]
         field = self.encode(frames.image[:, 0], K)
         distance, features = self.render_view(field, height, width)
         return CompletionPrediction(
             depth=distance / ray_lengths(K, height, width),
             K=K,
-            density=voxelise(field, SSCBENCH, frames.grid_to_cam, chunk=self.config.chunk),
+            density=voxelise(field, SSCBENCH, grid_to_cam, chunk=self.config.chunk),
             threshold=float(self.threshold),
             frame=SSCBENCH,
-            grid_to_cam=frames.grid_to_cam,
+            grid_to_cam=grid_to_cam,
             features=features,
         )
 

@@ -8,13 +8,13 @@ from PIL import Image
 from scene3d.engine.predictor import (
     Predictor,
     TrainingView,
-    default_grid_to_cam,
     match,
     read_picture,
 )
 from scene3d.errors import CheckpointError, DataError, Scene3dError, UsageError
 from scene3d.geometry.camera import Camera, pinhole
 from scene3d.geometry.se3 import is_rigid, transform
+from scene3d.geometry.voxels import default_grid_to_cam
 from tests.engine.toy import Toy
 
 VIEW = TrainingView(pinhole(40.0, 24, 80), default_grid_to_cam())

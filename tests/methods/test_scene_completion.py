@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from scene3d.errors import ConfigError, DataError
 from scene3d.geometry.camera import pinhole
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
+from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.losses.photometric import minimum_reprojection
 from scene3d.methods.scene_completion import CompletionLossConfig, SceneCompletion, SceneCompletionConfig, TeacherConfig
 from scene3d.nn.dpt import DPTConfig
@@ -112,6 +115,13 @@ def test_a_prediction_is_deterministic_and_says_its_grid():
     assert first.density.shape == (1, 256, 256, 32)
     # Nothing is said of what the camera does not look at: the grid starts at the camera and is 51.2 m wide.
     assert (first.density[0, 0] == 0).all() and (first.density[0, 200, 128] > 0).any()
+
+
+def test_without_a_place_for_the_grid_it_lies_as_on_kitti_360s_car():
+    frames, method = _wall_frames(), SceneCompletion(TINY).eval()
+    prediction = method.predict(replace(frames, grid_to_cam=None))
+    torch.testing.assert_close(prediction.grid_to_cam[0], default_grid_to_cam())
+    assert (prediction.density > 0).any()
 
 
 def test_weights_of_the_loss_are_the_ones_configured():
