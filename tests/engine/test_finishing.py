@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from scene3d.engine import finishing
+from scene3d.engine.fitting import Fitted
+from scene3d.engine.rules import OURS, EvaluateConfig
+from scene3d.structures.frames import Frames
+
+
+class Kept(nn.Module):
+    """A method that keeps a threshold; nothing else of it may be asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("threshold", torch.tensor(0.2))
+
+    def training_step(self, frames, step):
+        raise NotImplementedError
+
+    def predict(self, frames):
+        raise NotImplementedError
+
+    def parameter_groups(self):
+        raise NotImplementedError
+
+
+def _frames(voxels: torch.Tensor | None) -> Frames:
+    return Frames(
+        image=torch.zeros(1, 1, 3, 2, 2),
+        K=torch.eye(3)[None, None],
+        present=torch.ones(1, 1, dtype=torch.bool),
+        voxels=voxels,
+    )
+
+
+def test_the_threshold_is_the_one_of_the_smallest_range(monkeypatch: pytest.MonkeyPatch):
+    fitted = Fitted(thresholds={OURS: {("solid", 12.8): 0.5, ("solid", 25.6): 0.25, ("solid", 51.2): 0.125}}, grids={})
+    monkeypatch.setattr(finishing, "fit", lambda *_: fitted)
+    method, data = Kept(), [_frames(torch.zeros(1, 2, 2, 2, dtype=torch.int64))]
+    assert finishing.choose_threshold(method, data, EvaluateConfig(), "cpu") == 0.5
+    assert method.threshold.item() == 0.5
+
+
+def test_data_without_voxels_leaves_the_threshold_alone():
+    method = Kept()
+    assert finishing.choose_threshold(method, [_frames(None)], EvaluateConfig(), "cpu") is None
+    assert method.threshold.item() == pytest.approx(0.2)
