@@ -33,6 +33,7 @@ from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import Method, as_module
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig
+from scene3d.stereo.drives import match_drives
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ __all__ = [
     "export",
     "load",
     "load_recipe",
+    "match",
     "packaged",
     "rehearse",
     "train",
@@ -86,6 +88,36 @@ def rehearse(recipe: Recipe) -> str:
     _ = recipe.data.build("train", seed=recipe.train.seed)[0]
     recipe.method.build()
     return to_yaml(dump(recipe))
+
+
+def match(
+    recipe: Recipe,
+    *,
+    split: Split = "train",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Path, int]:
+    """Find the depth of the views of a recipe's drives by matching them, into the recipe's folder of hints.
+
+    Args:
+        recipe: names the drives, the size of the views and, as `data.snippets.hints`, the folder.
+        split: which drives.
+        workers: processes; None takes one a core.
+        progress: called with the stage, what is done and of how many.
+
+    Returns:
+        The folder, and how many images were written; those that were there stay.
+
+    Raises:
+        ConfigError: the recipe names no folder.
+        DataError: a drive has no transforms, or a file is not what it should be.
+    """
+    snippets = recipe.data.snippets
+    if snippets.hints is None:
+        raise ConfigError("data.snippets.hints: expected a folder for the depth images, got none")
+    size = (snippets.height, snippets.width)
+    written = match_drives(recipe.data.scenes(split), snippets.hints, size, workers=workers, progress=progress)
+    return snippets.hints, written
 
 
 def train(

@@ -20,6 +20,7 @@ FLOORS = {
     "evaluation": 4,
     "visualise": 4,
     "interop": 4,
+    "stereo": 4,
     "fusion": 5,
     "methods": 6,
     "engine": 7,

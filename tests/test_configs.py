@@ -47,7 +47,9 @@ def test_the_readme_lists_every_recipe():
 def test_the_streets_for_semantics_are_those_of_its_geometry():
     geometry = load_recipe(CONFIGS / "completion" / "street_features.yaml")
     semantics = load_recipe(CONFIGS / "semantics" / "street.yaml")
-    assert semantics.data == geometry.data
+    # The head stands on a frozen field: it needs no hints.
+    snippets = geometry.data.snippets.model_copy(update={"hints": None})
+    assert semantics.data == geometry.data.model_copy(update={"snippets": snippets})
     assert semantics.method.completion == geometry.method
 
 

@@ -25,6 +25,7 @@ VERBS = {
     "evaluate": "scene3d.cli.evaluate:evaluate",
     "show": "scene3d.cli.show:show",
     "data make-street": "scene3d.cli.data:make_street",
+    "data match": "scene3d.cli.data:match",
     "data check": "scene3d.cli.data:check",
     "doctor": "scene3d.cli.doctor:doctor",
 }

@@ -70,6 +70,42 @@ def make_street(
     return 0
 
 
+def match(
+    config: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")],
+    *,
+    changes: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set")] = (),
+    split: Literal["train", "val", "test"] = "train",
+    workers: int = 0,
+) -> int:
+    """Find depth by matching each view with its stereo partner and neighbours in time, as hints for training.
+
+    Examples:
+      scene3d data match configs/completion/street.yaml
+      scene3d data match my_recipe.yaml --set data.snippets.hints=data/hints
+
+    Args:
+        config: recipe that names the drives, the size of the views and, as data.snippets.hints, the folder to fill.
+            Images that are there already stay, so the command can be stopped and given again.
+        changes: KEY=VALUE laid over the recipe; may be repeated.
+        split: drives to match.
+        workers: processes; 0 takes one a core.
+    """
+    from tqdm import tqdm
+
+    from scene3d import recipe
+
+    read = recipe.load_recipe(config, changes)
+    with tqdm(unit="camera", disable=None) as bar:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        folder, written = recipe.match(read, split=split, workers=workers or None, progress=tell)
+    print(f"{folder}: {written} depth images written")
+    return 0
+
+
 def check(path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PATH")]) -> int:
     """Find what would spoil a training: a line a problem, exit code 3 if there is any.
 

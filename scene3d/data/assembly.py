@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from scene3d.data.kitti_files import read_scan
-from scene3d.data.snippet_config import SnippetConfig
+from scene3d.data.snippet_config import SnippetConfig, hint_file
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_world
 from scene3d.geometry.depth import points_to_depth
@@ -87,6 +88,7 @@ def assemble(
         names=(sample_name(index.scene, reference),),
         cam_to_world=_transforms(reference, shots[1:]),
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
+        hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
         voxels=None if grid is None else remap(read_voxels(grid), SSCBENCH_TO_SSC)[None],
         grid_to_cam=None if grid_to_cam is None else grid_to_cam[None].float(),
@@ -149,6 +151,12 @@ def _depths(
         points = None if shot is None else _points(shot, index)
         depths.append(torch.zeros(size) if points is None else points_to_depth(points, camera, *size))
     return torch.stack(depths)[None]
+
+
+def _hints(shots: Sequence[Shot | None], scene: str, folder: Path, reader: ViewReader) -> Float[Tensor, "1 V H W"]:
+    absent = torch.zeros(reader.height, reader.width)
+    files = [None if shot is None else hint_file(folder, scene, shot.sensor, shot.frame) for shot in shots]
+    return torch.stack([absent if file is None or not file.exists() else reader.hint(file) for file in files])[None]
 
 
 def _labels(shots: Sequence[Shot | None], index: Index, reader: ViewReader) -> Tensor:

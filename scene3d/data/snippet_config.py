@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -33,6 +34,7 @@ class SnippetConfig(Config):
         require: "all" leaves out frames that lack any view; "reference" marks such views as not present.
         need: what a frame must have besides; it is read then, too.
         depth: from the shots' files, or from the scan of the same frame projected into each view.
+        hints: folder of depth images that `scene3d data match` made of these drives; None reads none.
         labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
         frames: first and last frame number to use as reference; None is all.
         every: use as reference only frames whose number is a multiple of this.
@@ -48,6 +50,7 @@ class SnippetConfig(Config):
     require: Literal["reference", "all"] = "all"
     need: tuple[Literal["depth", "labels", "voxels", "points"], ...] = ()
     depth: Literal["file", "scan"] | None = None
+    hints: Path | None = None
     labels: bool = False
     voxels: bool = False
     points: bool = False
@@ -81,3 +84,8 @@ KITTI_360_VIEWS = (
 
 Source: Jevtic et al., "Feed-forward SceneDINO for unsupervised semantic scene completion", ICCV 2025.
 """
+
+
+def hint_file(folder: Path, scene: str, sensor: str, frame: int) -> Path:
+    """Where the depth image of a shot lies that was found by matching."""
+    return folder / scene / sensor / f"{frame:010d}.png"

@@ -14,7 +14,7 @@ from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
 from scene3d.data.views import ViewReader
-from scene3d.errors import DataError
+from scene3d.errors import DataError, wrong_file
 from scene3d.structures.frames import Frames
 from scene3d.structures.scene import Scene, Shot
 
@@ -52,11 +52,18 @@ class Snippets(Dataset[Frames]):
         seed: of the variation.
 
     Raises:
-        DataError: no frame of any scene has what the config asks for.
+        DataError: no frame of any scene has what the config asks for, or the folder of hints is not there.
     """
 
     def __init__(self, scenes: Sequence[Scene], config: SnippetConfig, *, training: bool, seed: int = 0) -> None:
         self.config, self.training, self.seed = config, training, seed
+        if config.hints is not None and not config.hints.is_dir():
+            raise wrong_file(
+                config.hints,
+                expected="a folder of depth images",
+                got="no such folder",
+                hint="scene3d data match CONFIG makes it; hints: null does without",
+            )
         self._indices = [index_scene(scene) for scene in scenes]
         self._reader = ViewReader(config.height, config.width, keep=config.cache == "memory")
         self._items = [(i, frame) for i, index in enumerate(self._indices) for frame in self._references(index)]

@@ -61,6 +61,7 @@ class ViewReader:
     def __init__(self, height: int, width: int, *, keep: bool = False) -> None:
         self.height, self.width, self.keep = height, width, keep
         self._images: dict[object, Pixels] = {}
+        self._hints: dict[Path, Tensor] = {}
         self._lookups: dict[object, Lookup] = {}
 
     def pixels(self, shot: Shot) -> Pixels:
@@ -103,6 +104,26 @@ class ViewReader:
         depth = read_depth(shot.depth)
         check_size(shot.depth, depth, shot.camera)
         return resize_depth(depth, self.height, self.width)
+
+    def hint(self, path: Path) -> Float[Tensor, "H W"]:
+        """Depth along z that was found by matching, at the size of the views.
+
+        Raises:
+            DataError: the file does not decode, or it was made for views of another size.
+        """
+        if path in self._hints:
+            return self._hints[path].float() / 256
+        depth = read_depth(path)
+        if depth.shape != (self.height, self.width):
+            raise wrong_file(
+                path,
+                expected=f"{self.width} x {self.height} pixels, the size of the views",
+                got=f"{depth.shape[1]} x {depth.shape[0]}",
+                hint="scene3d data match makes them for the recipe's size",
+            )
+        if self.keep:
+            self._hints[path] = (depth * 256).to(torch.uint16)
+        return depth
 
     def labels(self, shot: Shot, label_ids: Mapping[int, int]) -> Int[Tensor, "H W"]:
         """Classes from the shot's file by the reader's table; all 255 (ignore) where it has none.

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.geometry.camera import Camera, pixel_centres, project, unproject
-from scene3d.geometry.se3 import invert, transform
+from scene3d.geometry.se3 import invert, rotate, transform
 from scene3d.geometry.voxels import VoxelFrame, field_of_view
 from scene3d.structures.labels import GROUND, IGNORE, SSC
 
@@ -118,21 +118,22 @@ def surface_depth(
     """
     pixels = pixel_centres(height, width, device=K.device).to(K.dtype).reshape(-1, 2)
     cam_to_grid = invert(grid_to_cam)
+    start = cam_to_grid[:3, 3]
+    steps = rotate(cam_to_grid, unproject(pixels, torch.full_like(pixels[:, 0], frame.size / 2), K))
     occupied = (truth != 0) & (truth != IGNORE)
     far = frame.size * (sum(n**2 for n in frame.shape) ** 0.5)
     found = torch.full((len(pixels),), torch.inf, dtype=K.dtype, device=K.device)
     open_rays = torch.arange(len(pixels), device=K.device)
     entered = torch.zeros(len(pixels), dtype=torch.bool, device=K.device)
     for step in range(1, int(2 * far / frame.size)):
-        depth = torch.full((len(open_rays),), step * frame.size / 2, dtype=K.dtype, device=K.device)
-        cell, within = frame.cell_of(transform(cam_to_grid, unproject(pixels[open_rays], depth, K)))
+        cell, within = frame.cell_of(start + step * steps)
         x, y, z = torch.where(within[:, None], cell, 0).unbind(dim=-1)
         hit = within & occupied[x, y, z]
-        found[open_rays[hit]] = depth[hit]
+        found[open_rays[hit]] = step * frame.size / 2
         # The grid is convex: a ray that left it never comes back.
         entered |= within
         going = ~hit & (within | ~entered)
-        open_rays, entered = open_rays[going], entered[going]
+        open_rays, entered, steps = open_rays[going], entered[going], steps[going]
         if len(open_rays) == 0:
             break
     return found.unflatten(0, (height, width))
@@ -211,8 +212,9 @@ def count(occupied: Bool[Tensor, "*cells"], truth: Int[Tensor, "*cells"], region
     """Right and wrong cells of one region."""
     there = (truth != 0) & region
     said = occupied & region
-    tp = int((there & said).sum())
-    return Counts(tp, int(said.sum()) - tp, int(there.sum()) - tp)
+    # count_nonzero is a dozen times as fast as a sum, which first makes integers of the booleans.
+    tp, positive, true = (int(torch.count_nonzero(cells)) for cells in (there & said, said, there))
+    return Counts(tp, positive - tp, true - tp)
 
 
 def grow(score: Float[Tensor, "X Y Z"]) -> Float[Tensor, "X Y Z"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -21,8 +21,12 @@ class LossTerms:
 
     terms: dict[str, Float[Tensor, ""]]
     weights: dict[str, float]
-    observed: dict[str, Float[Tensor, ""]]
+    observed: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
     def total(self) -> Float[Tensor, ""]:
         """The weighted sum that is minimised."""
         return torch.stack([self.weights[name] * term for name, term in self.terms.items()]).sum()
+
+    def joined(self, other: LossTerms) -> LossTerms:
+        """These terms and others, all of other names."""
+        return LossTerms(self.terms | other.terms, self.weights | other.weights, {**self.observed, **other.observed})

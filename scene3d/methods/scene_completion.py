@@ -26,12 +26,14 @@ from scene3d.losses import LossTerms
 from scene3d.losses.features import edge_aware_feature_smoothness, feature_reconstruction
 from scene3d.losses.photometric import minimum_reprojection
 from scene3d.losses.smoothness import edge_aware_smoothness
+from scene3d.losses.termination import solidity, termination
 from scene3d.nn.feature_codec import FeatureExpansion, PatchDownsampler
 from scene3d.nn.features import CachedFeatures, FeatureExtractorConfig
 from scene3d.nn.image_encoder import ImageEncoderConfig, UNetEncoderConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.rays import Rays
+from scene3d.volume.hint_rays import draw_hint_rays
 from scene3d.volume.patches import Patches, draw_patches
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
 from scene3d.volume.renderer import Rendering, render
@@ -59,6 +61,24 @@ class CompletionLossConfig(Config):
     features: float = Field(0.2, ge=0)
     feature_smoothness: float = Field(0.25, ge=0)
     unseen_limit: float = Field(0.9, gt=0, le=1)
+
+
+class HintConfig(Config):
+    """How depth that was found by matching helps (`data.snippets.hints`).
+
+    Attributes:
+        weight: of the likelihood that rays end where the hints say.
+        rays: a snippet and step.
+        before: points asked for on the way to the hinted surface.
+        thickness: metres behind it that count as the surface.
+        solid: weight of the prior that what lies behind a surface is solid, unless another view sees through it.
+    """
+
+    weight: float = Field(0.05, ge=0)
+    rays: PositiveInt = 2048
+    before: PositiveInt = 6
+    thickness: PositiveFloat = 0.5
+    solid: float = Field(0.05, ge=0)
 
 
 class TeacherConfig(Config):
@@ -90,6 +110,7 @@ class SceneCompletionConfig(Config):
         patches: rendered a snippet and step; without a teacher they lie anywhere, else on its grid.
         patch: edge of a patch, pixels; the teacher's stride where there is a teacher.
         loss: weights.
+        hint: what is made of hints of depth, where the data have any.
         render_stride: whole views are rendered at every so many pixels and enlarged.
         threshold: density (1/m) from which a cell is occupied, until one is fitted on training data.
         chunk: points that are asked for at once when no gradient is needed.
@@ -106,6 +127,7 @@ class SceneCompletionConfig(Config):
     patches: PositiveInt = 32
     patch: PositiveInt = 8
     loss: CompletionLossConfig = CompletionLossConfig()
+    hint: HintConfig = HintConfig()
     render_stride: PositiveInt = 2
     threshold: PositiveFloat = 0.2
     chunk: PositiveInt = 2**18
@@ -173,7 +195,8 @@ class SceneCompletion(nn.Module):
         distances = self._distances(rays, jitter=True)
         sources = SourceViews(source.image, source.K, invert(source.cam_to_field), source.valid)
         rendering = render(field, rays, distances, sources=sources, features=self.teacher is not None)
-        return self._terms(rendering, patches, target, source.present)
+        terms = self._terms(rendering, patches, target, source.present)
+        return terms if views.hint is None else terms.joined(self._hint(field, views))
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
@@ -234,6 +257,29 @@ class SceneCompletion(nn.Module):
         shape = rays.directions.shape[:2]
         config = self.config
         return inverse_distances(config.near, config.far, config.samples, shape, jitter=jitter, like=rays.directions)
+
+    def _hint(self, field: PixelAlignedField, views: PlacedViews) -> LossTerms:
+        """How unlikely it is that rays end where the hints say, and that what is behind is solid."""
+        config, near = self.config.hint, self.config.near
+        rays = draw_hint_rays(views, config.rays)
+        distance = rays.distance[..., None]
+        steps = torch.arange(config.before, device=distance.device)
+        draws = torch.rand(*distance.shape[:2], config.before + 2, device=distance.device)
+        before = near + (distance - near).clamp(min=0) * (steps + draws[..., :-2]) / config.before
+        surface = distance + config.thickness * draws[..., -2:-1]
+        rest = (self.config.far - distance).clamp(min=config.thickness)
+        behind = distance + config.thickness + rest * draws[..., -1:] ** 2
+        sample = field(rays.points(torch.cat([before, surface, behind], dim=-1)), features=False)
+        # Where the field has no evidence it borrows that of its border, which must not learn from that.
+        density = torch.where(sample.valid, sample.density, sample.density.detach())
+        density = density.unflatten(1, (config.rays, config.before + 2))
+        length = (rays.distance - near).clamp(min=0)
+        ends = termination(density[..., :-2], length, density[..., -2], config.thickness)
+        known = rays.known / rays.known.sum().clamp(min=1)
+        return LossTerms(
+            {"hint": (ends * known).sum(), "solid": (solidity(density[..., -1], config.thickness) * known).sum()},
+            {"hint": config.weight, "solid": config.weight * config.solid},
+        )
 
     def _terms(
         self,

@@ -25,6 +25,7 @@ class Frames:
         names: one a snippet, for messages and dumps: "drive frame sensor".
         cam_to_world: None where it is to be estimated.
         depth: along z; 0 where nothing was measured.
+        hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
         voxels: classes of `scene3d.structures.labels.SSC` in the SSCBench grid; 0 = empty, 255 = ignore.
         grid_to_cam: places that grid in the coordinates of view 0's camera.
@@ -38,6 +39,7 @@ class Frames:
     names: tuple[str, ...] = ()
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
     depth: Float[Tensor, "B V H W"] | None = None
+    hint: Float[Tensor, "B V H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
     voxels: Int[Tensor, "B X Y Z"] | None = None
     grid_to_cam: Float[Tensor, "B 4 4"] | None = None

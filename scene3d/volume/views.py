@@ -23,6 +23,7 @@ class PlacedViews:
     valid: Bool[Tensor, "B V H W"]
     present: Bool[Tensor, "B V"]
     depth: Float[Tensor, "B V H W"] | None
+    hint: Float[Tensor, "B V H W"] | None
 
     def pick(self, index: Int[Tensor, "B L"]) -> PlacedViews:
         """Some of the views, by their number."""
@@ -34,6 +35,7 @@ class PlacedViews:
             valid=self.valid[batch, index],
             present=self.present[batch, index],
             depth=None if self.depth is None else self.depth[batch, index],
+            hint=None if self.hint is None else self.hint[batch, index],
         )
 
 
@@ -50,7 +52,7 @@ def place_views(frames: Frames) -> PlacedViews:
     if valid is None:
         valid = frames.present[..., None, None].expand(*frames.image.shape[:2], *frames.image.shape[-2:])
     cam_to_field = invert(frames.cam_to_world[:, :1]) @ frames.cam_to_world
-    return PlacedViews(frames.image, frames.K, cam_to_field, valid, frames.present, frames.depth)
+    return PlacedViews(frames.image, frames.K, cam_to_field, valid, frames.present, frames.depth, frames.hint)
 
 
 def split_pairs(present: Bool[Tensor, "B V"]) -> tuple[Int[Tensor, "B L"], Int[Tensor, "B S"]]:

@@ -9,7 +9,10 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
+from scene3d.data.flip import flip
+from scene3d.data.images import write_depth
 from scene3d.data.kitti import read_kitti_odometry
+from scene3d.data.snippet_config import hint_file
 from scene3d.data.snippets import KITTI_360_VIEWS, SnippetConfig, Snippets, ViewSpec
 from scene3d.data.sscbench import write_classes
 from scene3d.errors import DataError
@@ -298,3 +301,32 @@ def test_no_sample_at_all_says_what_was_asked_and_what_is_there(tmp_path: Path):
 def test_a_config_without_a_reference_or_with_a_range_backwards_is_refused(views: tuple[ViewSpec, ...]):
     with pytest.raises(ValidationError):
         SnippetConfig(views=views)
+
+
+def test_hints_are_read_for_every_view_and_are_0_where_there_are_none(tmp_path: Path):
+    scene, folder = a_scene(tmp_path / "tree"), tmp_path / "hints"
+    file = hint_file(folder, scene.name, "right", 2)
+    file.parent.mkdir(parents=True)
+    hint = torch.zeros(HEIGHT, WIDTH)
+    hint[3, 5] = 7.5
+    write_depth(file, hint)
+    data = Snippets([scene], config(LEFT, RIGHT, hints=folder, cache="memory"), training=False)
+    for _ in range(2):  # the second time from memory
+        found = data[2].hint
+        assert found is not None
+        assert (found[0, 0] == 0).all()
+        assert torch.equal(found[0, 1], hint)
+    mirrored = flip(data[2])
+    assert mirrored.hint is not None
+    assert mirrored.hint[0, 1, 3, WIDTH - 6] == 7.5
+
+
+def test_hints_of_another_size_or_none_at_all_are_refused(tmp_path: Path):
+    scene, folder = a_scene(tmp_path / "tree"), tmp_path / "hints"
+    with pytest.raises(DataError, match="no such folder.*scene3d data match"):
+        Snippets([scene], config(LEFT, hints=folder), training=False)
+    file = hint_file(folder, scene.name, "left", 0)
+    file.parent.mkdir(parents=True)
+    write_depth(file, torch.ones(HEIGHT, 2 * WIDTH))
+    with pytest.raises(DataError, match=f"expected {WIDTH} x {HEIGHT} pixels, the size of the views, got {2 * WIDTH}"):
+        Snippets([scene], config(LEFT, hints=folder), training=False)[0]

@@ -11,7 +11,13 @@ from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.losses.photometric import minimum_reprojection
-from scene3d.methods.scene_completion import CompletionLossConfig, SceneCompletion, SceneCompletionConfig, TeacherConfig
+from scene3d.methods.scene_completion import (
+    CompletionLossConfig,
+    HintConfig,
+    SceneCompletion,
+    SceneCompletionConfig,
+    TeacherConfig,
+)
 from scene3d.nn.dpt import DPTConfig
 from scene3d.nn.efficientnet import EfficientNetLite0Config
 from scene3d.nn.image_encoder import DPTEncoderConfig, UNetEncoderConfig
@@ -76,6 +82,29 @@ def test_it_learns_where_a_wall_is_from_images_alone():
         optimiser.step()
     depth = method.eval().predict(frames).depth
     assert (depth / WALL).median().item() == pytest.approx(1.0, abs=0.12)
+
+
+def test_hints_show_the_way_where_images_say_nothing():
+    frames = _wall_frames()
+    blank = replace(frames, image=torch.full_like(frames.image, 0.5), hint=frames.depth)
+    method = SceneCompletion(TINY.model_copy(update={"hint": HintConfig(weight=0.1, rays=256)}))
+    optimiser = torch.optim.Adam(method.parameters(), 5e-3)
+    for step in range(120):
+        optimiser.zero_grad()
+        method.training_step(blank, step).total().backward()
+        optimiser.step()
+    prediction = method.eval().predict(blank)
+    assert (prediction.depth / WALL).median().item() == pytest.approx(1.0, abs=0.1)
+    # What lies behind the wall, along x of the grid, is taken to be solid.
+    ahead = prediction.density[0, :, 128, 10]
+    assert ahead[int(WALL / 0.2) + 10 :][:80].median() > 10 * ahead[20 : int(WALL / 0.2) - 5].median()
+
+
+def test_views_without_any_hint_add_nothing():
+    frames = _wall_frames()
+    terms = SceneCompletion(TINY).training_step(replace(frames, hint=torch.zeros_like(frames.depth)), 0)
+    assert terms.terms["hint"].item() == 0
+    assert "hint" not in SceneCompletion(TINY).training_step(frames, 0).terms
 
 
 def test_true_geometry_has_a_smaller_loss_than_a_wrong_scale():
