@@ -9,13 +9,14 @@ RECIPE := pyproject.toml constraints.txt Makefile
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test lint types unit bench-street clean
+.PHONY: help setup demo test lint types unit bench-street bench-drive clean
 
 help:
 	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
 	@echo "make test          lint, types, architecture and all tests"
 	@echo "make lint | types | unit    one part of it"
 	@echo "make bench-street  the figures of benchmarks/README.md"
+	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
 demo: setup
@@ -35,6 +36,9 @@ unit: setup
 
 bench-street: setup
 	$(BIN)/python benchmarks/street.py
+
+bench-drive: setup
+	$(BIN)/python benchmarks/drive.py --drive "$(DRIVE)" $(if $(POSES),--poses "$(POSES)")
 
 clean:
 	rm -rf out/demo build dist .ruff_cache .mypy_cache .pytest_cache .hypothesis *.egg-info

@@ -35,6 +35,7 @@ class TrainConfig(Config):
         stop_on_zero_gradient: steps in a row without any gradient after which to stop; 0 is never.
         start_from: weights to begin with: a run folder or a .safetensors file.
         into: prefix in the method of what `start_from` fills, such as "completion."; empty is all of it.
+        part: prefix in those weights of what is taken, likewise; empty is all of them.
         compile: whether to run the training step through `torch.compile`.
     """
 
@@ -57,4 +58,5 @@ class TrainConfig(Config):
     stop_on_zero_gradient: int = Field(default=20, ge=0)
     start_from: Path | None = None
     into: str = ""
+    part: str = ""
     compile: bool = False

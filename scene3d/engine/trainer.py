@@ -135,7 +135,7 @@ class Trainer:
         as_module(self.method).to(self._device)
         found = self._newest()
         if found is None and config.start_from is not None:
-            start_from(as_module(self.method), config.start_from, config.into)
+            start_from(as_module(self.method), config.start_from, into=config.into, part=config.part)
         self._learner = Learner(
             self.method,
             config.optim,

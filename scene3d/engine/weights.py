@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,18 +145,21 @@ def fill(module: nn.Module, weights: Weights, source: Path | str, *, into: str =
             value.copy_(given[name])
 
 
-def start_from(module: nn.Module, source: Path | str, into: str = "") -> None:
-    """Fill a module, or the part of it under the prefix `into`, with exported weights.
+def start_from(module: nn.Module, source: Path | str, *, into: str = "", part: str = "") -> None:
+    """Fill a module, or the part of it under the prefix `into`, with exported weights, or a part of them.
 
     Args:
         module: to fill.
         source: a run folder or a .safetensors file.
         into: such as "completion."; empty is all of the module.
+        part: prefix of the weights that are taken, which is cut off; empty is all of them.
 
     Raises:
         CheckpointError: the file is absent or damaged, or does not fit.
     """
     weights = load_run(source) if Path(source).is_dir() else load_weights(source)
+    taken = {name.removeprefix(part): value for name, value in weights.tensors.items() if name.startswith(part)}
+    weights = replace(weights, tensors=taken)
     fill(module, weights, source, into=into)
 
 

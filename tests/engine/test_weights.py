@@ -58,7 +58,7 @@ def test_weights_fill_a_part_by_its_prefix(tmp_path):
     inner = nn.Linear(2, 3)
     outer = nn.ModuleDict({"field": nn.Linear(2, 3), "head": nn.Linear(3, 1)})
     head = outer["head"].weight.clone()
-    start_from(outer, saved(tmp_path, inner), "field.")
+    start_from(outer, saved(tmp_path, inner), into="field.")
     assert torch.equal(outer["field"].weight, inner.weight)
     assert torch.equal(outer["head"].weight, head)
 
@@ -74,3 +74,11 @@ def test_what_does_not_fit_is_named_and_nothing_is_set(tmp_path):
     with pytest.raises(CheckpointError, match=r"0\.weight is missing"):
         fill(nn.Sequential(nn.Linear(2, 3)), weights, "w")
     assert torch.equal(module.weight, before)
+
+
+def test_a_part_of_the_weights_fills_the_whole_of_a_module(tmp_path: Path):
+    inner, outer = nn.Linear(2, 3), nn.ModuleDict({"field": nn.Linear(2, 3), "head": nn.Linear(3, 4)})
+    start_from(inner, saved(tmp_path, outer), part="field.")
+    assert torch.equal(inner.weight, outer["field"].weight)
+    with pytest.raises(CheckpointError, match="weight is missing"):
+        start_from(inner, saved(tmp_path, outer), part="body.")
