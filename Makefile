@@ -6,6 +6,7 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 RECIPE := pyproject.toml constraints.txt Makefile
+KERNELS := cuda_ext/setup.py cuda_ext/pyproject.toml $(wildcard cuda_ext/csrc/* cuda_ext/scene3d_ext/*.py)
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
@@ -33,6 +34,7 @@ types: setup
 
 unit: setup
 	$(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+	SCENE3D_OPS=reference $(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile tests/ops
 
 bench-street: setup
 	$(BIN)/python benchmarks/street.py
@@ -49,6 +51,21 @@ setup:
 	@wanted="$$($(PYTHON) -V) $$(cksum $(RECIPE)) $(CURDIR)"; \
 	if [ "$$(cat $(VENV)/made-from 2>/dev/null)" != "$$wanted" ]; then \
 	  $(MAKE) --no-print-directory install && printf '%s\n' "$$wanted" > $(VENV)/made-from; \
+	fi
+	@wanted="$$(cat $(VENV)/made-from $(KERNELS) | cksum)"; \
+	if [ "$$(cat $(VENV)/kernels-from 2>/dev/null)" != "$$wanted" ]; then \
+	  $(MAKE) --no-print-directory kernels && printf '%s\n' "$$wanted" > $(VENV)/kernels-from; \
+	fi
+
+# Optional: without a compiler, or where the build fails, operators run on plain PyTorch.
+.PHONY: kernels
+kernels:
+	@if command -v $${CXX:-c++} > /dev/null; then \
+	  echo "building the kernels of cuda_ext"; \
+	  MAX_JOBS=$${MAX_JOBS:-2} $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --force-reinstall ./cuda_ext \
+	    || echo "the kernels were not built (see above): operators run on plain PyTorch"; \
+	else \
+	  echo "no C++ compiler: operators run on plain PyTorch"; \
 	fi
 
 # The pins of constraints.txt need Python 3.11; an older one gets the newest versions that it can run.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import os
 import re
 import shutil
@@ -107,8 +106,11 @@ def _torch() -> Iterator[Finding]:
     else:
         fix = "not needed; to use a GPU, install its driver and a CUDA build of torch"
         yield Finding("cuda", "no GPU is visible to torch", False, False, fix)
-    kernels = importlib.util.find_spec("scene3d_ext") is not None
-    yield Finding("operators", "compiled kernels" if kernels else "plain PyTorch references")
+    from scene3d.ops._library import kernels
+
+    found = kernels()
+    fix = "not needed; for speed, with a C++ compiler: pip install --no-build-isolation ./cuda_ext"
+    yield Finding("operators", found, found == "compiled kernels", False, fix)
 
 
 def _libraries() -> Iterator[Finding]:

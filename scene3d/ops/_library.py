@@ -1,18 +1,25 @@
 """The seam between an operator and its kernels.
 
 An operator is a schema, a plain reference in PyTorch that runs on every device, a fake that gives
-shapes without data, and a backward. Compiled kernels, where they are installed, register themselves
-for the same schema under the CPU or CUDA key, and torch's dispatcher prefers them to the reference.
+shapes without data, and a backward. Compiled kernels register themselves for the same schema under the
+CPU or CUDA key, and torch's dispatcher prefers them to the reference. They come with `scene3d_ext`,
+where that is installed; the environment variable SCENE3D_OPS=reference leaves them out.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 _library = torch.library.Library("scene3d", "FRAGMENT")
+
+CHOICE = "SCENE3D_OPS"
+"""Environment variable: "auto" (default) uses compiled kernels where they are installed, "reference" never."""
 
 
 def operator(
@@ -39,3 +46,43 @@ def operator(
     if backward is not None:
         torch.library.register_autograd(f"scene3d::{name}", backward, setup_context=save, lib=_library)
     return getattr(torch.ops.scene3d, name)
+
+
+def kernels() -> str:
+    """Which implementation the operators of this process use, in words."""
+    return _state
+
+
+def is_compiled(name: str, device: str = "CPU") -> bool:
+    """Whether a compiled kernel of an operator is registered for a device ("CPU" or "CUDA")."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(f"scene3d::{name}", device)
+
+
+def _load_kernels() -> str:
+    choice = os.environ.get(CHOICE, "auto")
+    if choice == "reference":
+        return f"plain PyTorch references ({CHOICE}=reference)"
+    if choice != "auto":
+        warnings.warn(f"{CHOICE}: expected auto or reference, got {choice!r}; auto is taken", stacklevel=2)
+    try:
+        importlib.import_module("scene3d_ext")
+    except ModuleNotFoundError as error:
+        if error.name == "scene3d_ext":
+            return "plain PyTorch references (scene3d_ext is not installed)"
+        return _failed(error)
+    except (ImportError, OSError) as error:
+        return _failed(error)
+    return "compiled kernels"
+
+
+def _failed(error: Exception) -> str:
+    reason = str(error).splitlines()[0]
+    warnings.warn(
+        f"scene3d_ext does not load beside torch {torch.__version__}, so operators run on plain PyTorch: {reason} "
+        "(pip install --no-build-isolation --force-reinstall ./cuda_ext builds it anew)",
+        stacklevel=2,
+    )
+    return f"plain PyTorch references (scene3d_ext does not load: {reason})"
+
+
+_state = _load_kernels()

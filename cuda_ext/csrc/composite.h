@@ -1,0 +1,101 @@
+// One ray's samples composited front to back, and the gradient of that; see scene3d/ops/composite.py.
+//
+// Each function is one lane's share of a ray: it handles the channels lane, lane + lanes, ... A CPU thread is one lane
+// of one; a warp is 32 lanes that all walk the samples and add up through `Lanes`.
+#pragma once
+
+#include "portable.h"
+
+namespace scene3d {
+
+// A single lane: what it sums, it has already.
+struct OneLane {
+  static constexpr int64_t lanes = 1;
+  S3D_HD int64_t lane() const { return 0; }
+  template <typename T>
+  S3D_HD T sum(T value) const {
+    return value;
+  }
+};
+
+template <typename T>
+struct Samples {
+  const T* opacity;    // or density, where lengths are given
+  const T* features;   // [samples, channels]
+  const T* distances;
+  const T* lengths;    // null where opacities are given
+  int64_t count, channels;
+
+  S3D_HD T alpha(int64_t i) const {
+    return lengths ? T(-std::expm1(-opacity[i] * lengths[i])) : opacity[i];
+  }
+};
+
+// CHANNELS > 0 fixes the number of channels at compile time; 0 takes it from the samples.
+template <int CHANNELS, typename T, typename Lanes>
+S3D_HD void composite_ray(const Samples<T>& in, const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
+  const int64_t channels = CHANNELS ? CHANNELS : in.channels;
+  for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) seen[c] = 0;
+  T through = 1, along = 0, opacity = 0;
+  for (int64_t i = 0; i < in.count; ++i) {
+    const T alpha = in.alpha(i), weight = through * alpha;
+    through *= 1 - alpha;
+    along += weight * in.distances[i];
+    opacity += weight;
+    if (lanes.lane() == 0) weights[i] = weight;
+    const T* feature = in.features + i * channels;
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) seen[c] += weight * feature[c];
+  }
+  if (lanes.lane() == 0) {
+    *distance = along;
+    *total = opacity;
+  }
+}
+
+template <typename T>
+struct RayGradients {
+  const T* seen;  // [channels]
+  T distance, total;
+  const T* weights;  // [samples]
+};
+
+// g_i = <dL/dseen, f_i> + dL/ddistance t_i + dL/dtotal + dL/dw_i; from far to near
+// A_{i-1} = a_i g_i + (1 - a_i) A_i, and dL/da_i = T_i (g_i - A_i), dL/df_i = w_i dL/dseen.
+template <int CHANNELS, typename T, typename Lanes>
+S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& grad, const Lanes& lanes, T* to_opacity,
+                                   T* to_features, T* to_distances, T* to_lengths) {
+  const int64_t channels = CHANNELS ? CHANNELS : in.channels;
+  T through = 1;
+  // Every lane walks all samples; lane 0 keeps the transmittance where the gradient will stand.
+  for (int64_t i = 0; i < in.count; ++i) {
+    const T alpha = in.alpha(i), weight = through * alpha;
+    if (lanes.lane() == 0) {
+      to_opacity[i] = through;
+      to_distances[i] = weight * grad.distance;
+    }
+    T* feature = to_features + i * channels;
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) feature[c] = weight * grad.seen[c];
+    through *= 1 - alpha;
+  }
+  T behind = 0;
+  for (int64_t i = in.count - 1; i >= 0; --i) {
+    T worth = 0;
+    const T* feature = in.features + i * channels;
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) worth += feature[c] * grad.seen[c];
+    worth = lanes.sum(worth) + grad.distance * in.distances[i] + grad.total + grad.weights[i];
+    const T alpha = in.alpha(i), rest = worth - behind;
+    if (lanes.lane() == 0) {
+      const T to_alpha = to_opacity[i] * rest;
+      if (in.lengths) {
+        const T slope = to_alpha * (1 - alpha);  // d alpha = (1 - alpha) (length d density + density d length)
+        to_opacity[i] = slope * in.lengths[i];
+        to_lengths[i] = slope * in.opacity[i];
+      } else {
+        to_opacity[i] = to_alpha;
+      }
+    }
+    behind += alpha * rest;
+  }
+}
+
+}  // namespace scene3d
