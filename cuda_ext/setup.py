@@ -39,7 +39,8 @@ def with_cuda() -> bool:
 
 def compile_flags() -> list[str]:
     # Neither -ffast-math nor -march=native: NaN must stay NaN, and the wheel must run elsewhere.
-    flags = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+    flags = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd",
+             "-fvisibility=hidden"]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-march=x86-64-v3")
     if os.environ.get("SCENE3D_SANITIZE") == "1":

@@ -1,0 +1,224 @@
+// plane_sweep on the CPU. Forward shares out rows of pixels over threads; backward shares out channels, whose
+// gradients never meet, so that it is deterministic without a second copy of the sources' gradient.
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "check.h"
+#include "plane_sweep.h"
+
+namespace scene3d {
+namespace {
+
+struct Sweep {
+  int64_t batch, height, width, channels, views, source_height, source_width, hypotheses;
+  bool own_depths;  // each pixel has its own hypotheses
+};
+
+template <typename T>
+const T* read(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+Sweep checked(const char* op, const Tensor& features, const Tensor& sources, const Tensor& pixel_to_source,
+              const Tensor& shift, const Tensor& depths) {
+  check_floating(op, "features", features);
+  check_shape(op, "features", features, {-1, -1, -1, -1});
+  const int64_t batch = features.size(0), height = features.size(1), width = features.size(2);
+  check_shape(op, "sources", sources, {batch, -1, -1, -1, features.size(3)});
+  const int64_t views = sources.size(1);
+  STD_TORCH_CHECK(views <= 255, op, ": sources: expected at most 255 views, got ", views);
+  STD_TORCH_CHECK(sources.size(2) > 0 && sources.size(3) > 0, op, ": sources: expected at least one pixel, got shape ",
+                  shape_of(sources));
+  check_shape(op, "pixel_to_source", pixel_to_source, {batch, views, 3, 3});
+  check_shape(op, "shift", shift, {batch, views, 3});
+  const bool own = depths.dim() == 4 && (depths.size(2) != 1 || depths.size(3) != 1 || (height == 1 && width == 1));
+  check_shape(op, "depths", depths, {batch, -1, own ? height : 1, own ? width : 1});
+  for (const Tensor* tensor : {&sources, &pixel_to_source, &shift, &depths})
+    check_like(op, "sources, transforms and depths", *tensor, features, "features");
+  return {batch, height, width, features.size(3), views, sources.size(2), sources.size(3), depths.size(1), own};
+}
+
+template <typename T>
+struct Arrays {
+  const T *features, *sources, *pixel_to_source, *shift, *depths;
+};
+
+template <typename T>
+T depth_of(const Sweep& s, const Arrays<T>& in, int64_t b, int64_t d, int64_t pixel) {
+  const int64_t plane = b * s.hypotheses + d;
+  return s.own_depths ? in.depths[plane * s.height * s.width + pixel] : in.depths[plane];
+}
+
+template <int CHANNELS, bool DOT, typename T>
+void sweep_pixel(const Sweep& s, const Arrays<T>& in, T margin, int64_t b, int64_t pixel, T* cost, uint8_t* count,
+                 int64_t* lowest, T* confidence) {
+  const int64_t cells = s.height * s.width, source_cells = s.source_height * s.source_width;
+  const T x = T(pixel % s.width) + T(0.5), y = T(pixel / s.width) + T(0.5);
+  const T* here = in.features + (b * cells + pixel) * s.channels;
+  T* mine = cost + b * s.hypotheses * cells + pixel;
+  uint8_t* seen_by = count + b * s.hypotheses * cells + pixel;
+  for (int64_t d = 0; d < s.hypotheses; ++d) mine[d * cells] = 0, seen_by[d * cells] = 0;
+  for (int64_t v = 0; v < s.views; ++v) {
+    const int64_t view = b * s.views + v;
+    const Epipolar<T> line(in.pixel_to_source + view * 9, in.shift + view * 3, x, y);
+    const T* map = in.sources + view * source_cells * s.channels;
+    for (int64_t d = 0; d < s.hypotheses; ++d) {
+      T u, w;
+      if (!line.at(depth_of(s, in, b, d, pixel), s.source_height, s.source_width, margin, &u, &w)) continue;
+      const auto corners = corners_at(u, w, s.source_height, s.source_width);
+      mine[d * cells] += sweep_cost<CHANNELS, DOT>(here, map, corners, s.channels);
+      ++seen_by[d * cells];
+    }
+  }
+  int64_t best = 0, known = 0;
+  T least = std::numeric_limits<T>::infinity();
+  for (int64_t d = 0; d < s.hypotheses; ++d) {
+    if (!seen_by[d * cells]) continue;
+    T& value = mine[d * cells];
+    value /= T(seen_by[d * cells]) * T(s.channels);
+    ++known;
+    if (value < least) least = value, best = d;
+  }
+  lowest[b * cells + pixel] = best;
+  confidence[b * cells + pixel] = T(known) / T(std::max<int64_t>(s.hypotheses, 1));
+}
+
+template <typename Body>
+void with_sweep_channels(int64_t channels, const Body& body) {
+  switch (channels) {
+    case 16: return body(std::integral_constant<int, 16>{});
+    case 32: return body(std::integral_constant<int, 32>{});
+    case 64: return body(std::integral_constant<int, 64>{});
+    default: return body(std::integral_constant<int, 0>{});
+  }
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& features, const Tensor& sources,
+                                                   const Tensor& pixel_to_source, const Tensor& shift,
+                                                   const Tensor& depths, bool dot, double margin) {
+  const Sweep s = checked("plane_sweep", features, sources, pixel_to_source, shift, depths);
+  const Tensor f = rows(features), q = rows(sources), a = rows(pixel_to_source), t = rows(shift), z = rows(depths);
+  Tensor cost = empty_like_shape(f, {s.batch, s.hypotheses, s.height, s.width});
+  Tensor count = torch::stable::new_empty(f, std::vector<int64_t>{s.batch, s.hypotheses, s.height, s.width}, Type::Byte);
+  Tensor lowest = torch::stable::new_empty(f, std::vector<int64_t>{s.batch, s.height, s.width}, Type::Long);
+  Tensor confidence = empty_like_shape(f, {s.batch, s.height, s.width});
+  with_scalar(f, [&](auto zero) {
+    using T = decltype(zero);
+    const Arrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
+    T* costs = static_cast<T*>(cost.mutable_data_ptr());
+    auto* counts = static_cast<uint8_t*>(count.mutable_data_ptr());
+    auto* best = static_cast<int64_t*>(lowest.mutable_data_ptr());
+    T* sure = static_cast<T*>(confidence.mutable_data_ptr());
+    with_sweep_channels(s.channels, [&](auto channels) {
+      torch::stable::parallel_for(0, s.batch * s.height, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t b = row / s.height, first = row % s.height * s.width;
+          for (int64_t pixel = first; pixel < first + s.width; ++pixel) {
+            if (dot) {
+              sweep_pixel<channels(), true>(s, in, T(margin), b, pixel, costs, counts, best, sure);
+            } else {
+              sweep_pixel<channels(), false>(s, in, T(margin), b, pixel, costs, counts, best, sure);
+            }
+          }
+        }
+      });
+    });
+  });
+  return {cost, count, lowest, confidence};
+}
+
+// Channels [from, to) of both gradients.
+template <bool DOT, typename T>
+void sweep_backward(const Sweep& s, const Arrays<T>& in, T margin, const T* grad, int64_t from, int64_t to, T* to_features,
+                    T* to_sources) {
+  const int64_t cells = s.height * s.width, source_cells = s.source_height * s.source_width;
+  std::vector<Epipolar<T>> lines;
+  lines.reserve(s.views);
+  for (int64_t b = 0; b < s.batch; ++b) {
+    for (int64_t pixel = 0; pixel < cells; ++pixel) {
+      const T x = T(pixel % s.width) + T(0.5), y = T(pixel / s.width) + T(0.5);
+      const T* here = in.features + (b * cells + pixel) * s.channels;
+      T* to_here = to_features + (b * cells + pixel) * s.channels;
+      lines.clear();
+      for (int64_t v = b * s.views; v < (b + 1) * s.views; ++v)
+        lines.emplace_back(in.pixel_to_source + v * 9, in.shift + v * 3, x, y);
+      for (int64_t d = 0; d < s.hypotheses; ++d) {
+        const T above = grad[(b * s.hypotheses + d) * cells + pixel];
+        if (above == 0) continue;
+        const T depth = depth_of(s, in, b, d, pixel);
+        int64_t seen = 0;
+        T u, w;
+        for (const auto& line : lines) seen += line.at(depth, s.source_height, s.source_width, margin, &u, &w);
+        if (!seen) continue;
+        const T share = above / (T(seen) * T(s.channels));
+        for (int64_t v = 0; v < s.views; ++v) {
+          if (!lines[v].at(depth, s.source_height, s.source_width, margin, &u, &w)) continue;
+          const auto corners = corners_at(u, w, s.source_height, s.source_width);
+          T weight[4];
+          corners.weights(weight);
+          const int64_t first = (b * s.views + v) * source_cells;
+          const T* map[4];
+          T* to_map[4];
+          for (int k = 0; k < 4; ++k) {
+            map[k] = in.sources + (first + corners.cell[k]) * s.channels;
+            to_map[k] = to_sources + (first + corners.cell[k]) * s.channels;
+          }
+          for (int64_t c = from; c < to; ++c) {
+            const T there = weight[0] * map[0][c] + weight[1] * map[1][c] + weight[2] * map[2][c] + weight[3] * map[3][c];
+            const T difference = here[c] - there;
+            const T slope = DOT ? share * there : share * T((difference > 0) - (difference < 0));
+            const T pull = DOT ? share * here[c] : -slope;
+            to_here[c] += slope;
+            // One after the other: at the border two corners are the same cell.
+            to_map[0][c] += weight[0] * pull;
+            to_map[1][c] += weight[1] * pull;
+            to_map[2][c] += weight[2] * pull;
+            to_map[3][c] += weight[3] * pull;
+          }
+        }
+      }
+    }
+  }
+}
+
+std::tuple<Tensor, Tensor> backward(const Tensor& grad, const Tensor& features, const Tensor& sources,
+                                    const Tensor& pixel_to_source, const Tensor& shift, const Tensor& depths, bool dot,
+                                    double margin) {
+  const char* op = "plane_sweep_backward";
+  const Sweep s = checked(op, features, sources, pixel_to_source, shift, depths);
+  check_shape(op, "grad", grad, {s.batch, s.hypotheses, s.height, s.width});
+  check_like(op, "grad", grad, features, "features");
+  const Tensor g = rows(grad), f = rows(features), q = rows(sources), a = rows(pixel_to_source), t = rows(shift);
+  const Tensor z = rows(depths);
+  Tensor to_features = torch::stable::new_zeros(f, std::vector<int64_t>{s.batch, s.height, s.width, s.channels});
+  Tensor to_sources = torch::stable::new_zeros(
+      f, std::vector<int64_t>{s.batch, s.views, s.source_height, s.source_width, s.channels});
+  with_scalar(f, [&](auto zero) {
+    using T = decltype(zero);
+    const Arrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
+    const int64_t threads = std::clamp<int64_t>(torch::stable::get_num_threads(), 1, std::max<int64_t>(s.channels / 8, 1));
+    torch::stable::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        const int64_t from = part * s.channels / threads, to = (part + 1) * s.channels / threads;
+        T* here = static_cast<T*>(to_features.mutable_data_ptr());
+        T* there = static_cast<T*>(to_sources.mutable_data_ptr());
+        if (dot) {
+          sweep_backward<true>(s, in, T(margin), read<T>(g), from, to, here, there);
+        } else {
+          sweep_backward<false>(s, in, T(margin), read<T>(g), from, to, here, there);
+        }
+      }
+    });
+  });
+  return {to_features, to_sources};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(scene3d, CPU, m) {
+  m.impl("plane_sweep", TORCH_BOX(&forward));
+  m.impl("plane_sweep_backward", TORCH_BOX(&backward));
+}
+
+}  // namespace scene3d
