@@ -50,7 +50,7 @@ def compile_flags() -> list[str]:
 
 def extension() -> object:
     """The one library that holds all kernels; through torch's stable ABI, so that later torch versions load it."""
-    macros = [("TORCH_TARGET_VERSION", "0x020a000000000000"), ("Py_LIMITED_API", "0x030a0000")]
+    macros = [("TORCH_TARGET_VERSION", "0x020a000000000000")]
     sources = [str(path) for path in sorted(CSRC.glob("*.cpp"))]
     make, arguments = cpp_extension.CppExtension, {"cxx": compile_flags()}
     if with_cuda():
@@ -60,7 +60,7 @@ def extension() -> object:
         make = cpp_extension.CUDAExtension
         arguments["nvcc"] = ["-O3", "-std=c++20"]
     link = ["-fsanitize=address,undefined"] if os.environ.get("SCENE3D_SANITIZE") == "1" else []
-    return make(
+    built = make(
         "scene3d_ext._C",
         sources,
         include_dirs=[str(CSRC.resolve())],
@@ -69,6 +69,17 @@ def extension() -> object:
         extra_link_args=link,
         py_limited_api=True,
     )
+    runtime = cuda_runtime()
+    if "cudart" in built.libraries and runtime is not None:
+        built.libraries.remove("cudart")
+        built.extra_link_args.append(str(runtime))
+    return built
+
+
+def cuda_runtime() -> Path | None:
+    """The CUDA runtime that came with torch as a wheel, which a toolkit without libraries lacks."""
+    found = sorted(Path(torch.__file__).parents[1].glob("nvidia/*/lib/libcudart.so.*"))
+    return found[-1] if found else None
 
 
 try:

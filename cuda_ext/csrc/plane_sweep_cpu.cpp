@@ -4,54 +4,18 @@
 #include <limits>
 #include <tuple>
 
-#include "check.h"
-#include "plane_sweep.h"
+#include "plane_sweep_checks.h"
 
 namespace scene3d {
 namespace {
-
-struct Sweep {
-  int64_t batch, height, width, channels, views, source_height, source_width, hypotheses;
-  bool own_depths;  // each pixel has its own hypotheses
-};
 
 template <typename T>
 const T* read(const Tensor& tensor) {
   return static_cast<const T*>(tensor.const_data_ptr());
 }
 
-Sweep checked(const char* op, const Tensor& features, const Tensor& sources, const Tensor& pixel_to_source,
-              const Tensor& shift, const Tensor& depths) {
-  check_floating(op, "features", features);
-  check_shape(op, "features", features, {-1, -1, -1, -1});
-  const int64_t batch = features.size(0), height = features.size(1), width = features.size(2);
-  check_shape(op, "sources", sources, {batch, -1, -1, -1, features.size(3)});
-  const int64_t views = sources.size(1);
-  STD_TORCH_CHECK(views <= 255, op, ": sources: expected at most 255 views, got ", views);
-  STD_TORCH_CHECK(sources.size(2) > 0 && sources.size(3) > 0, op, ": sources: expected at least one pixel, got shape ",
-                  shape_of(sources));
-  check_shape(op, "pixel_to_source", pixel_to_source, {batch, views, 3, 3});
-  check_shape(op, "shift", shift, {batch, views, 3});
-  const bool own = depths.dim() == 4 && (depths.size(2) != 1 || depths.size(3) != 1 || (height == 1 && width == 1));
-  check_shape(op, "depths", depths, {batch, -1, own ? height : 1, own ? width : 1});
-  for (const Tensor* tensor : {&sources, &pixel_to_source, &shift, &depths})
-    check_like(op, "sources, transforms and depths", *tensor, features, "features");
-  return {batch, height, width, features.size(3), views, sources.size(2), sources.size(3), depths.size(1), own};
-}
-
-template <typename T>
-struct Arrays {
-  const T *features, *sources, *pixel_to_source, *shift, *depths;
-};
-
-template <typename T>
-T depth_of(const Sweep& s, const Arrays<T>& in, int64_t b, int64_t d, int64_t pixel) {
-  const int64_t plane = b * s.hypotheses + d;
-  return s.own_depths ? in.depths[plane * s.height * s.width + pixel] : in.depths[plane];
-}
-
 template <int CHANNELS, bool DOT, typename T>
-void sweep_pixel(const Sweep& s, const Arrays<T>& in, T margin, int64_t b, int64_t pixel, T* cost, uint8_t* count,
+void sweep_pixel(const SweepSizes& s, const SweepArrays<T>& in, T margin, int64_t b, int64_t pixel, T* cost, uint8_t* count,
                  int64_t* lowest, T* confidence) {
   const int64_t cells = s.height * s.width, source_cells = s.source_height * s.source_width;
   const T x = T(pixel % s.width) + T(0.5), y = T(pixel / s.width) + T(0.5);
@@ -97,7 +61,7 @@ void with_sweep_channels(int64_t channels, const Body& body) {
 std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& features, const Tensor& sources,
                                                    const Tensor& pixel_to_source, const Tensor& shift,
                                                    const Tensor& depths, bool dot, double margin) {
-  const Sweep s = checked("plane_sweep", features, sources, pixel_to_source, shift, depths);
+  const SweepSizes s = sweep_sizes("plane_sweep", features, sources, pixel_to_source, shift, depths);
   const Tensor f = rows(features), q = rows(sources), a = rows(pixel_to_source), t = rows(shift), z = rows(depths);
   Tensor cost = empty_like_shape(f, {s.batch, s.hypotheses, s.height, s.width});
   Tensor count = torch::stable::new_empty(f, std::vector<int64_t>{s.batch, s.hypotheses, s.height, s.width}, Type::Byte);
@@ -105,7 +69,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& features, const
   Tensor confidence = empty_like_shape(f, {s.batch, s.height, s.width});
   with_scalar(f, [&](auto zero) {
     using T = decltype(zero);
-    const Arrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
+    const SweepArrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
     T* costs = static_cast<T*>(cost.mutable_data_ptr());
     auto* counts = static_cast<uint8_t*>(count.mutable_data_ptr());
     auto* best = static_cast<int64_t*>(lowest.mutable_data_ptr());
@@ -130,7 +94,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& features, const
 
 // Channels [from, to) of both gradients.
 template <bool DOT, typename T>
-void sweep_backward(const Sweep& s, const Arrays<T>& in, T margin, const T* grad, int64_t from, int64_t to, T* to_features,
+void sweep_backward(const SweepSizes& s, const SweepArrays<T>& in, T margin, const T* grad, int64_t from, int64_t to, T* to_features,
                     T* to_sources) {
   const int64_t cells = s.height * s.width, source_cells = s.source_height * s.source_width;
   std::vector<Epipolar<T>> lines;
@@ -186,7 +150,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad, const Tensor& features, 
                                     const Tensor& pixel_to_source, const Tensor& shift, const Tensor& depths, bool dot,
                                     double margin) {
   const char* op = "plane_sweep_backward";
-  const Sweep s = checked(op, features, sources, pixel_to_source, shift, depths);
+  const SweepSizes s = sweep_sizes(op, features, sources, pixel_to_source, shift, depths);
   check_shape(op, "grad", grad, {s.batch, s.hypotheses, s.height, s.width});
   check_like(op, "grad", grad, features, "features");
   const Tensor g = rows(grad), f = rows(features), q = rows(sources), a = rows(pixel_to_source), t = rows(shift);
@@ -196,7 +160,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad, const Tensor& features, 
       f, std::vector<int64_t>{s.batch, s.views, s.source_height, s.source_width, s.channels});
   with_scalar(f, [&](auto zero) {
     using T = decltype(zero);
-    const Arrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
+    const SweepArrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
     const int64_t threads = std::clamp<int64_t>(torch::stable::get_num_threads(), 1, std::max<int64_t>(s.channels / 8, 1));
     torch::stable::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {

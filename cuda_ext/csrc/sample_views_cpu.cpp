@@ -2,30 +2,15 @@
 // walks all positions in order.
 #include <algorithm>
 
-#include "bilinear.h"
-#include "check.h"
+#include "sample_views_checks.h"
 
 namespace scene3d {
 namespace {
 
 constexpr int64_t POSITIONS_A_THREAD = 256;
 
-struct Shape {
-  int64_t views, height, width, channels, positions;
-};
-
-Shape checked(const char* op, const Tensor& maps, const Tensor& pixels) {
-  check_floating(op, "maps", maps);
-  check_shape(op, "maps", maps, {-1, -1, -1, -1});
-  check_shape(op, "pixels", pixels, {maps.size(0), -1, 2});
-  check_like(op, "pixels", pixels, maps, "maps");
-  STD_TORCH_CHECK(maps.size(1) > 0 && maps.size(2) > 0, op, ": maps: expected at least one pixel, got shape ",
-                  shape_of(maps));
-  return {maps.size(0), maps.size(1), maps.size(2), maps.size(3), pixels.size(1)};
-}
-
 template <typename T, typename Body>
-void each_position(const Shape& shape, const T* pixels, const Body& body) {
+void each_position(const ViewSizes& shape, const T* pixels, const Body& body) {
   torch::stable::parallel_for(0, shape.views * shape.positions, POSITIONS_A_THREAD, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto corners = corners_at(pixels[2 * i], pixels[2 * i + 1], shape.height, shape.width);
@@ -35,7 +20,7 @@ void each_position(const Shape& shape, const T* pixels, const Body& body) {
 }
 
 Tensor forward(const Tensor& maps, const Tensor& pixels) {
-  const Shape shape = checked("sample_views", maps, pixels);
+  const ViewSizes shape = view_sizes("sample_views", maps, pixels);
   const Tensor map = rows(maps), place = rows(pixels);
   Tensor out = empty_like_shape(map, {shape.views, shape.positions, shape.channels});
   with_scalar(map, [&](auto zero) {
@@ -60,7 +45,7 @@ Tensor forward(const Tensor& maps, const Tensor& pixels) {
 
 Tensor map_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixels) {
   const char* op = "sample_views_map_backward";
-  const Shape shape = checked(op, maps, pixels);
+  const ViewSizes shape = view_sizes(op, maps, pixels);
   check_shape(op, "grad", grad, {shape.views, shape.positions, shape.channels});
   check_like(op, "grad", grad, maps, "maps");
   const Tensor from_above = rows(grad), place = rows(pixels);
@@ -99,7 +84,7 @@ Tensor map_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixels
 
 Tensor pixel_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixels) {
   const char* op = "sample_views_pixel_backward";
-  const Shape shape = checked(op, maps, pixels);
+  const ViewSizes shape = view_sizes(op, maps, pixels);
   check_shape(op, "grad", grad, {shape.views, shape.positions, shape.channels});
   check_like(op, "grad", grad, maps, "maps");
   const Tensor map = rows(maps), from_above = rows(grad), place = rows(pixels);

@@ -1,0 +1,63 @@
+// How the CUDA drivers launch: on torch's current stream, a thread or a warp an item, in a grid that never overflows.
+#pragma once
+
+#include <cuda_runtime.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/stable/accelerator.h>
+
+#include "check.h"
+
+namespace scene3d {
+
+constexpr int THREADS = 256;
+constexpr int WARP = 32;
+
+// Torch's current stream of a tensor's device, which is made the current device for as long as this lives.
+class OnDeviceOf {
+ public:
+  explicit OnDeviceOf(const Tensor& tensor) : guard_(tensor.get_device_index()) {
+    void* stream = nullptr;
+    TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(tensor.get_device_index(), &stream));
+    stream_ = static_cast<cudaStream_t>(stream);
+  }
+
+  // Kernels stride over their items by the size of the grid, so any grid is right, and this one is large enough.
+  template <typename Kernel, typename... Arguments>
+  void run(const char* op, Kernel kernel, int64_t threads, Arguments... arguments) const {
+    if (threads == 0) return;
+    const int64_t blocks = (threads + THREADS - 1) / THREADS;
+    kernel<<<static_cast<unsigned>(blocks < (1 << 20) ? blocks : (1 << 20)), THREADS, 0, stream_>>>(arguments...);
+    const cudaError_t error = cudaGetLastError();
+    STD_TORCH_CHECK(error == cudaSuccess, op, ": the kernel could not be launched: ", cudaGetErrorString(error));
+  }
+
+ private:
+  torch::stable::accelerator::DeviceGuard guard_;
+  cudaStream_t stream_ = nullptr;
+};
+
+__device__ inline int64_t first_thread() { return blockIdx.x * int64_t(blockDim.x) + threadIdx.x; }
+__device__ inline int64_t all_threads() { return gridDim.x * int64_t(blockDim.x); }
+
+// The 32 lanes of a warp that share a ray; see OneLane in composite.h.
+struct WarpLanes {
+  static constexpr int64_t lanes = WARP;
+  __device__ __forceinline__ int64_t lane() const { return threadIdx.x % WARP; }
+  template <typename T>
+  __device__ __forceinline__ T sum(T value) const {
+    for (int step = WARP / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
+    return value;
+  }
+};
+
+template <typename T>
+const T* read(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <typename T>
+T* write(Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+}  // namespace scene3d
