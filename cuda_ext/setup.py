@@ -18,8 +18,10 @@ try:
     import torch
     from torch.utils import cpp_extension
 except ImportError:
-    sys.exit("scene3d-ext: expected torch to be installed, found none: pip install torch, then "
-             "pip install --no-build-isolation ./cuda_ext")
+    sys.exit(
+        "scene3d-ext: expected torch to be installed, found none: pip install torch, then "
+        "pip install --no-build-isolation ./cuda_ext"
+    )
 
 OLDEST = (2, 10)
 CSRC = Path("csrc")
@@ -31,16 +33,26 @@ if FOUND < OLDEST:
 def with_cuda() -> bool:
     """Whether to compile the CUDA kernels."""
     asked = os.environ.get("SCENE3D_CUDA", "auto")
-    nvcc = shutil.which("nvcc") or (cpp_extension.CUDA_HOME and shutil.which("nvcc", path=f"{cpp_extension.CUDA_HOME}/bin"))
+    nvcc = shutil.which("nvcc") or (
+        cpp_extension.CUDA_HOME and shutil.which("nvcc", path=f"{cpp_extension.CUDA_HOME}/bin")
+    )
     if asked == "1" and not nvcc:
         sys.exit("scene3d-ext: SCENE3D_CUDA=1, but there is no nvcc: install the CUDA toolkit, or set SCENE3D_CUDA=0")
     return asked != "0" and bool(nvcc) and any(CSRC.glob("*.cu"))
 
 
 def compile_flags() -> list[str]:
+    """What the C++ compiler is told."""
     # Neither -ffast-math nor -march=native: NaN must stay NaN, and the wheel must run elsewhere.
-    flags = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd",
-             "-fvisibility=hidden"]
+    flags = [
+        "-O3",
+        "-std=c++20",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-ffp-contract=fast",
+        "-fopenmp-simd",
+        "-fvisibility=hidden",
+    ]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-march=x86-64-v3")
     if os.environ.get("SCENE3D_SANITIZE") == "1":
@@ -90,5 +102,7 @@ try:
     )
 except Exception as error:
     compiler = os.environ.get("CXX", "c++")
-    sys.exit(f"scene3d-ext: the build failed with torch {torch.__version__} and {shutil.which(compiler) or compiler}: "
-             f"{error}\nscene3d works without it, on its reference operators")
+    sys.exit(
+        f"scene3d-ext: the build failed with torch {torch.__version__} and {shutil.which(compiler) or compiler}: "
+        f"{error}\nscene3d works without it, on its reference operators"
+    )

@@ -48,6 +48,17 @@ def operator(
     return getattr(torch.ops.scene3d, name)
 
 
+def repeatable(op: Callable[..., Any], reference: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator whose CUDA kernel adds atomically; under `torch.use_deterministic_algorithms` its reference."""
+
+    def call(*arguments: Any) -> Any:
+        if arguments[0].is_cuda and torch.are_deterministic_algorithms_enabled():
+            return reference(*arguments)
+        return op(*arguments)
+
+    return call
+
+
 def kernels() -> str:
     """Which implementation the operators of this process use, in words."""
     return _state

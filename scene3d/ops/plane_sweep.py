@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from scene3d.ops import sample_views
-from scene3d.ops._library import operator
+from scene3d.ops._library import operator, repeatable
 
 NEAREST = 1e-3
 """Metres in front of a source from which it can see a point."""
@@ -20,13 +20,13 @@ class SweepCost(NamedTuple):
 
     Attributes:
         cost: mean over the sources that see the point; 0 where none does.
-        count: how many do.
+        seen_by: how many do.
         lowest: hypothesis of the least cost among those that a source sees; 0 where there is none.
         confidence: share of the hypotheses that any source sees.
     """
 
     cost: Float[Tensor, "B D H W"]
-    count: UInt8[Tensor, "B D H W"]
+    seen_by: UInt8[Tensor, "B D H W"]
     lowest: Int[Tensor, "B H W"]
     confidence: Float[Tensor, "B H W"]
 
@@ -140,12 +140,11 @@ def _places(
 def _fake(features: Tensor, sources: Tensor, pixel_to_source: Tensor, shift: Tensor, depths: Tensor, *_: Any) -> Any:
     batch, height, width, _ = features.shape
     shape = (batch, depths.shape[1], height, width)
-    image = (batch, height, width)
     return (
         features.new_empty(shape),
         features.new_empty(shape, dtype=torch.uint8),
-        features.new_empty(image, dtype=torch.int64),
-        features.new_empty(image),
+        features.new_empty((batch, height, width), dtype=torch.int64),
+        features.new_empty((batch, height, width)),
     )
 
 
@@ -161,10 +160,13 @@ def _grads(ctx: Any, grad: Tensor, *_: Any) -> Any:
 
 
 _INPUTS = "Tensor features, Tensor sources, Tensor pixel_to_source, Tensor shift, Tensor depths, bool dot, float margin"
-_backward = operator(
-    f"plane_sweep_backward(Tensor grad, {_INPUTS}) -> (Tensor, Tensor)",
-    reference=reference_backward,
-    fake=lambda grad, features, sources, *_: (torch.empty_like(features), torch.empty_like(sources)),
+_backward = repeatable(
+    operator(
+        f"plane_sweep_backward(Tensor grad, {_INPUTS}) -> (Tensor, Tensor)",
+        reference=reference_backward,
+        fake=lambda grad, features, sources, *_: (torch.empty_like(features), torch.empty_like(sources)),
+    ),
+    reference_backward,
 )
 _forward = operator(
     f"plane_sweep({_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)",

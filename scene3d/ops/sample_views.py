@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scene3d.ops._library import operator
+from scene3d.ops._library import operator, repeatable
 
 
 def sample_views(maps: Float[Tensor, "V H W C"], pixels: Float[Tensor, "V N 2"]) -> Float[Tensor, "V N C"]:
@@ -104,10 +104,13 @@ def _grads(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
     )
 
 
-_map_backward = operator(
-    "sample_views_map_backward(Tensor grad, Tensor maps, Tensor pixels) -> Tensor",
-    reference=reference_map_backward,
-    fake=lambda grad, maps, pixels: torch.empty_like(maps),
+_map_backward = repeatable(
+    operator(
+        "sample_views_map_backward(Tensor grad, Tensor maps, Tensor pixels) -> Tensor",
+        reference=reference_map_backward,
+        fake=lambda grad, maps, pixels: torch.empty_like(maps),
+    ),
+    reference_map_backward,
 )
 _pixel_backward = operator(
     "sample_views_pixel_backward(Tensor grad, Tensor maps, Tensor pixels) -> Tensor",

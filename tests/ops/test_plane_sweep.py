@@ -53,12 +53,12 @@ def test_the_least_cost_is_where_the_wall_is(norm: str):
 def test_what_no_source_sees_has_no_cost_and_lowers_the_confidence():
     found = plane_sweep(*beside())
     # At 2.5, 5 and 10 m the view's first 4, 2 and 1 columns lie left of the source.
-    assert found.count[0, :, 0].sum(dim=1).tolist() == [WIDTH - 4, WIDTH - 2, WIDTH - 1]
+    assert found.seen_by[0, :, 0].sum(dim=1).tolist() == [WIDTH - 4, WIDTH - 2, WIDTH - 1]
     assert (found.cost[0, 0, :, :4] == 0).all()
     torch.testing.assert_close(found.confidence[0, 0, :5], torch.tensor([0, 1 / 3, 2 / 3, 2 / 3, 1]).double())
     inner = plane_sweep(*beside(), margin=2.0)
-    assert inner.count[0, 1, 3].tolist() == [0] * 4 + [1] * (WIDTH - 4)
-    assert inner.count[0, 1, :, 10].tolist() == [0, 0, 1, 1, 0, 0]
+    assert inner.seen_by[0, 1, 3].tolist() == [0] * 4 + [1] * (WIDTH - 4)
+    assert inner.seen_by[0, 1, :, 10].tolist() == [0, 0, 1, 1, 0, 0]
 
 
 def test_hypotheses_of_each_pixel_are_those_of_all_where_they_are_the_same():

@@ -1,0 +1,96 @@
+"""The CUDA kernels against the references, on a machine with a GPU: pytest -m gpu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from scene3d.ops import composite, plane_sweep, render_weights, sample_views
+from scene3d.ops._library import is_compiled
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+
+
+def _weights() -> tuple:
+    return (torch.rand(70, 33),)
+
+
+def _views() -> tuple:
+    return torch.randn(3, 7, 9, 5), torch.rand(3, 50, 2) * 12 - 2
+
+
+def _composite() -> tuple:
+    opacity = torch.rand(43)
+    opacity[5] = 1.0
+    offsets = torch.tensor([0, 9, 9, 42, 43])
+    return opacity, torch.randn(43, 37), torch.rand(43) * 10, offsets, torch.rand(43)
+
+
+def _sweep() -> tuple:
+    A = torch.eye(3) + 0.05 * torch.randn(2, 3, 3, 3)
+    depths = 0.5 + 6 * torch.rand(2, 4, 1, 1)
+    return torch.randn(2, 5, 7, 9), torch.randn(2, 3, 6, 8, 9), A, torch.randn(2, 3, 3), depths, False, 0.5
+
+
+CASES: dict[str, tuple[Callable, Callable, Callable]] = {
+    "render_weights": (_weights, render_weights.reference, render_weights.reference_backward),
+    "sample_views": (_views, sample_views.reference, sample_views.reference_map_backward),
+    "composite": (_composite, composite.reference, composite.reference_backward),
+    "plane_sweep": (_sweep, plane_sweep.reference, plane_sweep.reference_backward),
+}
+BACKWARD = {"sample_views": "sample_views_map_backward"}
+
+
+def _on_gpu(inputs: tuple) -> list:
+    return [x.cuda() if isinstance(x, torch.Tensor) else x for x in inputs]
+
+
+def _as_tuple(found: object) -> tuple:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _close(found: object, expected: object) -> None:
+    for one, other in zip(_as_tuple(found), _as_tuple(expected), strict=True):
+        torch.testing.assert_close(one.cpu(), other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_cuda_kernel_is_the_reference(name: str):
+    if not is_compiled(name, "CUDA"):
+        pytest.skip("scene3d_ext was built without CUDA")
+    case, reference, reference_backward = CASES[name]
+    inputs = case()
+    expected = reference(*inputs)
+    _close(getattr(torch.ops.scene3d, name)(*_on_gpu(inputs)), expected)
+    floating = [each for each in _as_tuple(expected) if each.is_floating_point()]
+    grads = [torch.randn_like(each) for each in (floating[:1] if name == "plane_sweep" else floating)]
+    backward = getattr(torch.ops.scene3d, BACKWARD.get(name, f"{name}_backward"))
+    _close(backward(*_on_gpu((*grads, *inputs))), reference_backward(*grads, *inputs))
+
+
+def test_slopes_of_positions_are_the_reference():
+    inputs = _views()
+    grad = torch.randn(3, 50, 5)
+    found = torch.ops.scene3d.sample_views_pixel_backward(*_on_gpu((grad, *inputs)))
+    _close(found, sample_views.reference_pixel_backward(grad, *inputs))
+
+
+@pytest.mark.parametrize("name", ["sample_views", "plane_sweep"])
+def test_what_adds_atomically_repeats_itself_when_it_is_asked_to(name: str):
+    inputs = _on_gpu(CASES[name][0]())
+    inputs[0].requires_grad_()
+
+    def gradient() -> torch.Tensor:
+        first = _as_tuple(getattr(torch.ops.scene3d, name)(*inputs))[0]
+        return torch.autograd.grad(first.square().sum(), inputs[0])[0]
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert all(torch.equal(gradient(), gradient()) for _ in range(20))
+    finally:
+        torch.use_deterministic_algorithms(False)
