@@ -137,7 +137,9 @@ def _places(
     return place.flatten(0, 1), seen
 
 
-def _fake(features: Tensor, sources: Tensor, pixel_to_source: Tensor, shift: Tensor, depths: Tensor, *_: Any) -> Any:
+def _fake(
+    features: Tensor, sources: Tensor, pixel_to_source: Tensor, shift: Tensor, depths: Tensor, *options: Any
+) -> Any:
     batch, height, width, _ = features.shape
     shape = (batch, depths.shape[1], height, width)
     return (
