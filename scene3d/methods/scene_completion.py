@@ -72,13 +72,15 @@ class HintConfig(Config):
         before: points asked for on the way to the hinted surface.
         thickness: metres behind it that count as the surface.
         solid: weight of the prior that what lies behind a surface is solid, unless another view sees through it.
+        reach: metres behind the surface that the prior holds for.
     """
 
     weight: float = Field(0.05, ge=0)
     rays: PositiveInt = 2048
     before: PositiveInt = 6
     thickness: PositiveFloat = 0.5
-    solid: float = Field(0.05, ge=0)
+    solid: float = Field(0.2, ge=0)
+    reach: PositiveFloat = 4.0
 
 
 class TeacherConfig(Config):
@@ -267,8 +269,7 @@ class SceneCompletion(nn.Module):
         draws = torch.rand(*distance.shape[:2], config.before + 2, device=distance.device)
         before = near + (distance - near).clamp(min=0) * (steps + draws[..., :-2]) / config.before
         surface = distance + config.thickness * draws[..., -2:-1]
-        rest = (self.config.far - distance).clamp(min=config.thickness)
-        behind = distance + config.thickness + rest * draws[..., -1:] ** 2
+        behind = distance + config.thickness + config.reach * draws[..., -1:]
         sample = field(rays.points(torch.cat([before, surface, behind], dim=-1)), features=False)
         # Where the field has no evidence it borrows that of its border, which must not learn from that.
         density = torch.where(sample.valid, sample.density, sample.density.detach())

@@ -29,7 +29,7 @@ def sample_views(maps: Float[Tensor, "V H W C"], pixels: Float[Tensor, "V N 2"])
 
 def reference(maps: Tensor, pixels: Tensor) -> Tensor:
     """Each sample is a bag of four weighted rows of the flattened maps."""
-    rows, fraction = _corners(maps, pixels)
+    rows, fraction = corners(maps, pixels)
     bags = torch.nn.functional.embedding_bag(
         rows.reshape(-1, 4),
         maps.flatten(0, 2),
@@ -45,7 +45,7 @@ def reference_map_backward(grad: Tensor, maps: Tensor, pixels: Tensor) -> Tensor
     Sorting the corners by the row they came from makes the sum deterministic, and on the CPU
     several times faster than scattering.
     """
-    rows, fraction = _corners(maps, pixels)
+    rows, fraction = corners(maps, pixels)
     order = torch.argsort(rows.flatten(), stable=True)
     counts = torch.bincount(rows.flatten(), minlength=maps.flatten(0, 2).shape[0])
     return torch.nn.functional.embedding_bag(
@@ -59,7 +59,7 @@ def reference_map_backward(grad: Tensor, maps: Tensor, pixels: Tensor) -> Tensor
 
 def reference_pixel_backward(grad: Tensor, maps: Tensor, pixels: Tensor) -> Tensor:
     """Gradient to the positions: the slope of the bilinear patch, 0 where a position was moved to the border."""
-    rows, fraction = _corners(maps, pixels)
+    rows, fraction = corners(maps, pixels)
     table = maps.flatten(0, 2)
     a, b, c, d = ((table[rows[..., k]] * grad).sum(dim=-1) for k in range(4))
     x, y = fraction.unbind(dim=-1)
@@ -68,7 +68,7 @@ def reference_pixel_backward(grad: Tensor, maps: Tensor, pixels: Tensor) -> Tens
     return torch.where((pixels > 0.5) & (pixels < size - 0.5), slope, torch.zeros_like(slope))
 
 
-def _corners(maps: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def corners(maps: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of the flattened maps around each position, and where it lies between them.
 
     The corners are upper left, upper right, lower left, lower right.
