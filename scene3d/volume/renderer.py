@@ -70,9 +70,7 @@ def render(
     weights = render_weights(density_to_opacity(density, distances, capped=capped))
     colour, unseen = None, None
     if sources is not None:
-        shown, seen = sources.colours(points)
-        colour = torch.einsum("brs,bvrsc->bvrc", weights, shown.unflatten(2, per_ray))
-        unseen = torch.einsum("brs,bvrs->bvr", weights.detach(), (~seen).to(weights.dtype).unflatten(2, per_ray))
+        colour, unseen = sources.along_rays(points.unflatten(1, per_ray), weights)
     vectors = None
     if sample.features is not None:
         vectors = (weights[..., None, :] @ sample.features.unflatten(1, per_ray))[..., 0, :]

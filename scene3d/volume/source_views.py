@@ -8,9 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scene3d.geometry.camera import inside, project
-from scene3d.geometry.se3 import transform
-from scene3d.ops.sample_views import sample_views
+from scene3d.ops.sample_views_composite import sample_views_composite
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,14 @@ class SourceViews:
     field_to_cam: Float[Tensor, "B V 4 4"]
     valid: Bool[Tensor, "B V H W"]
 
-    def colours(self, points: Float[Tensor, "B N 3"]) -> tuple[Float[Tensor, "B V N 3"], Bool[Tensor, "B V N"]]:
-        """Colour that each view shows at each point, and whether the view can see there at all."""
-        batch, views, _, height, width = self.image.shape
-        pixels, depth = project(transform(self.field_to_cam, points[:, None]), self.K)
-        seen = inside(pixels, depth, height, width)
-        maps = torch.cat([self.image, self.valid[:, :, None].to(self.image.dtype)], dim=2)
-        sampled = sample_views(maps.flatten(0, 1).permute(0, 2, 3, 1).contiguous(), pixels.flatten(0, 1).detach())
-        sampled = sampled.unflatten(0, (batch, views))
-        return sampled[..., :3], seen & (sampled[..., 3] > 0.99)
+    def along_rays(
+        self, points: Float[Tensor, "B R S 3"], weights: Float[Tensor, "B R S"]
+    ) -> tuple[Float[Tensor, "B V R 3"], Float[Tensor, "B V R"]]:
+        """Colour that each view shows along each ray, and the share of the ray's weight where it sees nothing.
+
+        Gradients flow from the colours to the weights; where the views stand and look is given.
+        """
+        maps = self.image.permute(0, 1, 3, 4, 2).contiguous()
+        to_pixels = self.K @ self.field_to_cam[..., :3, :]
+        colour, seen = sample_views_composite(maps, points, to_pixels, weights, self.valid)
+        return colour, (weights.sum(dim=-1)[:, None] - seen).detach()
