@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
@@ -12,6 +13,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 install_import_hook("scene3d", "beartype.beartype")
 
 import torch  # noqa: E402  (the hook must be there before anything imports scene3d)
+
+
+# Timings are never tests, and a busy machine is no failure.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def _shared(kind: str) -> Path:

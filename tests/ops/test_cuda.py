@@ -7,7 +7,16 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from scene3d.ops import composite, plane_sweep, render_weights, sample_views
+from scene3d.ops import (
+    composite,
+    hash_encode,
+    neus_alpha,
+    plane_sweep,
+    render_weights,
+    sample_views,
+    sample_views_composite,
+    voxel_walk,
+)
 from scene3d.ops._library import is_compiled
 
 pytestmark = [
@@ -37,13 +46,38 @@ def _sweep() -> tuple:
     return torch.randn(2, 5, 7, 9), torch.randn(2, 3, 6, 8, 9), A, torch.randn(2, 3, 3), depths, False, 0.5
 
 
+def _sections() -> tuple:
+    return 0.3 * torch.randn(37, 11), 2 * torch.rand(37, 11) - 1, 0.2 * torch.rand(37, 11), torch.tensor(7.0), 0.4
+
+
+def _hash() -> tuple:
+    starts = hash_encode.level_starts([2, 5, 9], 256)
+    return torch.rand(300, 3), torch.randn(starts[-1], 2), [2, 5, 9], starts
+
+
+def _looks() -> tuple:
+    to_pixels = torch.tensor([[6.0, 0, 5, 0], [0, 6, 4, 0], [0, 0, 1, 0]]) + 0.2 * torch.randn(2, 3, 3, 4)
+    points = torch.randn(2, 6, 7, 3) + torch.tensor([0.0, 0.0, 3.0])
+    return torch.randn(2, 3, 8, 10, 37), points, to_pixels, torch.rand(2, 6, 7), torch.rand(2, 3, 8, 10) > 0.1
+
+
 CASES: dict[str, tuple[Callable, Callable, Callable]] = {
     "render_weights": (_weights, render_weights.reference, render_weights.reference_backward),
     "sample_views": (_views, sample_views.reference, sample_views.reference_map_backward),
     "composite": (_composite, composite.reference, composite.reference_backward),
+    "neus_alpha": (_sections, neus_alpha.reference, neus_alpha.reference_backward),
+    "hash_encode": (_hash, hash_encode.reference, hash_encode.reference_backward),
+    "sample_views_composite": (
+        _looks,
+        sample_views_composite.reference,
+        sample_views_composite.reference_weight_backward,
+    ),
     "plane_sweep": (_sweep, plane_sweep.reference, plane_sweep.reference_backward),
 }
-BACKWARD = {"sample_views": "sample_views_map_backward"}
+BACKWARD = {
+    "sample_views": "sample_views_map_backward",
+    "sample_views_composite": "sample_views_composite_weight_backward",
+}
 
 
 def _on_gpu(inputs: tuple) -> list:
@@ -80,7 +114,24 @@ def test_slopes_of_positions_are_the_reference():
     _close(found, sample_views.reference_pixel_backward(grad, *inputs))
 
 
-@pytest.mark.parametrize("name", ["sample_views", "plane_sweep"])
+def test_gradients_of_composited_maps_are_the_reference():
+    inputs = _looks()[:4]
+    grad = torch.randn(2, 3, 6, 37)
+    found = torch.ops.scene3d.sample_views_composite_map_backward(*_on_gpu((grad, *inputs)))
+    _close(found, sample_views_composite.reference_map_backward(grad, *inputs))
+
+
+def test_walks_are_the_reference():
+    rays = (torch.rand(500, 3) * 8 - 3, torch.randn(500, 3), torch.zeros(500), torch.full((500,), 20.0))
+    grid = [-1.0, 0.0, 2.0, 0.5], [5, 4, 3]
+    counts = torch.ops.scene3d.voxel_walk_count(*_on_gpu(rays), *grid)
+    _close(counts, voxel_walk.reference_count(*rays, *grid))
+    offsets = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+    found = torch.ops.scene3d.voxel_walk_fill(*_on_gpu(rays), *grid, offsets, int(offsets[-1]))
+    _close(found, voxel_walk.reference_fill(*rays, *grid, offsets.cpu(), int(offsets[-1])))
+
+
+@pytest.mark.parametrize("name", ["sample_views", "plane_sweep", "sample_views_composite"])
 def test_what_adds_atomically_repeats_itself_when_it_is_asked_to(name: str):
     inputs = _on_gpu(CASES[name][0]())
     inputs[0].requires_grad_()
