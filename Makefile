@@ -10,13 +10,14 @@ KERNELS := cuda_ext/setup.py cuda_ext/pyproject.toml $(wildcard cuda_ext/csrc/* 
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test lint types unit bench-street bench-drive clean
+.PHONY: help setup demo test lint types unit bench-street bench-ops bench-drive clean
 
 help:
 	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
 	@echo "make test          lint, types, architecture and all tests"
 	@echo "make lint | types | unit    one part of it"
 	@echo "make bench-street  the figures of benchmarks/README.md"
+	@echo "make bench-ops     the compiled operators against plain PyTorch"
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
@@ -38,6 +39,9 @@ unit: setup
 
 bench-street: setup
 	$(BIN)/python benchmarks/street.py
+
+bench-ops: setup
+	$(BIN)/python benchmarks/ops.py
 
 bench-drive: setup
 	$(BIN)/python benchmarks/drive.py --drive "$(DRIVE)" $(if $(POSES),--poses "$(POSES)")

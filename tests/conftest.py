@@ -14,7 +14,6 @@ install_import_hook("scene3d", "beartype.beartype")
 
 import torch  # noqa: E402  (the hook must be there before anything imports scene3d)
 
-
 # Timings are never tests, and a busy machine is no failure.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")

@@ -84,7 +84,8 @@ def _second_grads(ctx: Any, *grads: Tensor) -> Any:
     """The gradient of the gradient, by autograd through the formula above; rare, so it has no kernel."""
     with torch.enable_grad():
         inputs = [tensor.detach().requires_grad_() for tensor in ctx.saved_tensors]
-        outputs = reference_backward(*inputs, ctx.anneal)
+        grad, sdf, cosine, length, sharpness = inputs
+        outputs = reference_backward(grad, sdf, cosine, length, sharpness, ctx.anneal)
         return *torch.autograd.grad(outputs, inputs, grads, allow_unused=True), None
 
 
