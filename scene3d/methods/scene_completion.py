@@ -26,14 +26,13 @@ from scene3d.losses import LossTerms
 from scene3d.losses.features import edge_aware_feature_smoothness, feature_reconstruction
 from scene3d.losses.photometric import minimum_reprojection
 from scene3d.losses.smoothness import edge_aware_smoothness
-from scene3d.losses.termination import solidity, termination
+from scene3d.methods.hints import HintConfig, hint_terms
 from scene3d.nn.feature_codec import FeatureExpansion, PatchDownsampler
 from scene3d.nn.features import CachedFeatures, FeatureExtractorConfig
 from scene3d.nn.image_encoder import ImageEncoderConfig, UNetEncoderConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.rays import Rays
-from scene3d.volume.hint_rays import draw_hint_rays
 from scene3d.volume.patches import Patches, draw_patches
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
 from scene3d.volume.renderer import Rendering, render
@@ -61,26 +60,6 @@ class CompletionLossConfig(Config):
     features: float = Field(0.2, ge=0)
     feature_smoothness: float = Field(0.25, ge=0)
     unseen_limit: float = Field(0.9, gt=0, le=1)
-
-
-class HintConfig(Config):
-    """How depth that was found by matching helps (`data.snippets.hints`).
-
-    Attributes:
-        weight: of the likelihood that rays end where the hints say.
-        rays: a snippet and step.
-        before: points asked for on the way to the hinted surface.
-        thickness: metres behind it that count as the surface.
-        solid: weight of the prior that what lies behind a surface is solid, unless another view sees through it.
-        reach: metres behind the surface that the prior holds for.
-    """
-
-    weight: float = Field(0.05, ge=0)
-    rays: PositiveInt = 2048
-    before: PositiveInt = 6
-    thickness: PositiveFloat = 0.5
-    solid: float = Field(0.2, ge=0)
-    reach: PositiveFloat = 4.0
 
 
 class TeacherConfig(Config):
@@ -198,7 +177,7 @@ class SceneCompletion(nn.Module):
         sources = SourceViews(source.image, source.K, invert(source.cam_to_field), source.valid)
         rendering = render(field, rays, distances, sources=sources, features=self.teacher is not None)
         terms = self._terms(rendering, patches, target, source.present)
-        return terms if views.hint is None else terms.joined(self._hint(field, views))
+        return terms if views.hint is None else terms.joined(hint_terms(self.config.hint, field, views))
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
@@ -259,28 +238,6 @@ class SceneCompletion(nn.Module):
         shape = rays.directions.shape[:2]
         config = self.config
         return inverse_distances(config.near, config.far, config.samples, shape, jitter=jitter, like=rays.directions)
-
-    def _hint(self, field: PixelAlignedField, views: PlacedViews) -> LossTerms:
-        """How unlikely it is that rays end where the hints say, and that what is behind is solid."""
-        config, near = self.config.hint, self.config.near
-        rays = draw_hint_rays(views, config.rays)
-        distance = rays.distance[..., None]
-        steps = torch.arange(config.before, device=distance.device)
-        draws = torch.rand(*distance.shape[:2], config.before + 2, device=distance.device)
-        before = near + (distance - near).clamp(min=0) * (steps + draws[..., :-2]) / config.before
-        surface = distance + config.thickness * draws[..., -2:-1]
-        behind = distance + config.thickness + config.reach * draws[..., -1:]
-        sample = field(rays.points(torch.cat([before, surface, behind], dim=-1)), features=False)
-        # Where the field has no evidence it borrows that of its border, which must not learn from that.
-        density = torch.where(sample.valid, sample.density, sample.density.detach())
-        density = density.unflatten(1, (config.rays, config.before + 2))
-        length = (rays.distance - near).clamp(min=0)
-        ends = termination(density[..., :-2], length, density[..., -2], config.thickness)
-        known = rays.known / rays.known.sum().clamp(min=1)
-        return LossTerms(
-            {"hint": (ends * known).sum(), "solid": (solidity(density[..., -1], config.thickness) * known).sum()},
-            {"hint": config.weight, "solid": config.weight * config.solid},
-        )
 
     def _terms(
         self,

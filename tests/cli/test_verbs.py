@@ -81,6 +81,22 @@ def test_a_dry_run_prints_the_resolved_recipe_and_writes_nothing(capsys, recipe:
     assert not (tmp_path / "run").exists()
 
 
+def test_matched_views_are_hints_for_training(capsys, recipe: list[str], tmp_path: Path):
+    assert main(["data", "match", *recipe]) == 2
+    assert "data.snippets.hints: expected a folder" in capsys.readouterr().err
+    hints = tmp_path / "hints"
+    words = [*recipe, "--set", f"data.snippets.hints={hints}"]
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 3
+    assert "scene3d data match" in capsys.readouterr().err
+    assert "8 depth images written" in run(capsys, "data", "match", *words, "--workers", 1)
+    assert "0 depth images written" in run(capsys, "data", "match", *words, "--workers", 1)
+    depth = read_depth(hints / "2013_05_28_drive_0000_sync" / "left" / "0000000001.png")
+    assert depth.shape == SIZE and (depth > 0).float().mean() > 0.05
+    run(capsys, "train", *words, "--out", tmp_path / "run")
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["terms"]["hint"] > 0
+
+
 def test_train_resume_evaluate_predict_and_show(capsys, recipe: list[str], tmp_path: Path, photo: Path):
     out = tmp_path / "run"
     printed = run(capsys, "train", *recipe, "--out", out, "--max-minutes", 1e-6).splitlines()

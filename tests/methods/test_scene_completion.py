@@ -11,9 +11,9 @@ from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.losses.photometric import minimum_reprojection
+from scene3d.methods.hints import HintConfig
 from scene3d.methods.scene_completion import (
     CompletionLossConfig,
-    HintConfig,
     SceneCompletion,
     SceneCompletionConfig,
     TeacherConfig,
