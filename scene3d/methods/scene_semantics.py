@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from scene3d.config import Config
 from scene3d.errors import ConfigError
+from scene3d.fusion.inward import spread_inward
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import transform
 from scene3d.losses import LossTerms
@@ -256,7 +257,7 @@ class SceneSemantics(nn.Module):
     def _voxel_classes(
         self, field: PixelAlignedField, prediction: CompletionPrediction, index: int
     ) -> Int[Tensor, "X Y Z"]:
-        """Class of each occupied cell of one scene; all others are empty."""
+        """Class of each occupied cell of one scene, inside of solids that of their surface; all others are empty."""
         occupied = prediction.density[index] >= prediction.threshold
         classes = torch.zeros_like(occupied, dtype=torch.int64)
         cells = prediction.frame.centres(device=occupied.device)[occupied]
@@ -268,7 +269,7 @@ class SceneSemantics(nn.Module):
             found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
         if found:
             classes[occupied] = torch.cat(found)
-        return classes
+        return spread_inward(classes, occupied)
 
 
 def _mask(frames: Frames) -> Tensor:

@@ -36,12 +36,12 @@ def _frames(voxels: torch.Tensor | None) -> Frames:
     )
 
 
-def test_the_threshold_is_the_one_of_the_smallest_range(monkeypatch: pytest.MonkeyPatch):
+def test_the_threshold_is_the_one_of_the_middle_range(monkeypatch: pytest.MonkeyPatch):
     fitted = Fitted(thresholds={OURS: {("solid", 12.8): 0.5, ("solid", 25.6): 0.25, ("solid", 51.2): 0.125}}, grids={})
     monkeypatch.setattr(finishing, "fit", lambda *_: fitted)
     method, data = Kept(), [_frames(torch.zeros(1, 2, 2, 2, dtype=torch.int64))]
-    assert finishing.choose_threshold(method, data, EvaluateConfig(), "cpu") == 0.5
-    assert method.threshold.item() == 0.5
+    assert finishing.choose_threshold(method, data, EvaluateConfig(), "cpu") == 0.25
+    assert method.threshold.item() == 0.25
 
 
 def test_data_without_voxels_leaves_the_threshold_alone():
