@@ -50,7 +50,7 @@ def match_drives(
     """Write the depth image of every shot that can be matched; those that are there already stay.
 
     A pixel is kept where its windows match and the view before or after it agrees; all others are 0. What is
-    farther than 255 m is written as 255 m.
+    farther than 255 m is written as 255 m. A shot that has nothing to be matched with gets an empty image.
 
     Args:
         scenes: drives with transforms.
@@ -109,6 +109,11 @@ def _match_sensor(scene: Scene, sensor: str, folder: Path, size: tuple[int, int]
             write_depth(hint_file(folder, scene.name, sensor, now.shot.frame), depth)
             written += 1
         before, now = now, after
+    # Where the car stood still and has no partner there is nothing to match; said in a file, it is not tried again.
+    for path in (hint_file(folder, scene.name, sensor, frame) for frame in frames):
+        if not path.exists():
+            write_depth(path, torch.zeros(size))
+            written += 1
     return written
 
 

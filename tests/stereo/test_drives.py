@@ -58,3 +58,11 @@ def test_a_drive_without_transforms_is_refused(tmp_path: Path):
     shots = tuple(replace(shot, cam_to_world=None) for shot in scene.shots)
     with pytest.raises(DataError, match="00: expected transforms"):
         match_drives([replace(scene, shots=shots)], tmp_path, (HEIGHT, WIDTH), CONFIG, workers=1)
+
+
+def test_a_shot_alone_gets_an_empty_image_and_is_not_tried_again(tmp_path: Path):
+    scene, folder = a_scene(tmp_path / "tree"), tmp_path / "hints"
+    alone = replace(scene, shots=scene.shots[:1])
+    assert match_drives([alone], folder, (HEIGHT, WIDTH), CONFIG, workers=1) == 1
+    assert (read_depth(hint_file(folder, scene.name, "left", 0)) == 0).all()
+    assert match_drives([alone], folder, (HEIGHT, WIDTH), CONFIG, workers=1) == 0
