@@ -58,6 +58,16 @@ inline Tensor empty_like_shape(const Tensor& like, const std::vector<int64_t>& s
   return torch::stable::new_empty(like, sizes);
 }
 
+template <typename T>
+const T* read(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <typename T>
+T* write(Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
 // Calls body(T{}) with the scalar type of a tensor that check_floating let pass.
 template <typename Body>
 void with_scalar(const Tensor& tensor, const Body& body) {

@@ -1,22 +1,11 @@
 // One ray's samples composited front to back, and the gradient of that; see scene3d/ops/composite.py.
 //
-// Each function is one lane's share of a ray: it handles the channels lane, lane + lanes, ... A CPU thread is one lane
-// of one; a warp is 32 lanes that all walk the samples and add up through `Lanes`.
+// Each function is one lane's share of a ray (lanes.h).
 #pragma once
 
-#include "portable.h"
+#include "lanes.h"
 
 namespace scene3d {
-
-// A single lane: what it sums, it has already.
-struct OneLane {
-  static constexpr int64_t lanes = 1;
-  S3D_HD int64_t lane() const { return 0; }
-  template <typename T>
-  S3D_HD T sum(T value) const {
-    return value;
-  }
-};
 
 template <typename T>
 struct Samples {

@@ -7,16 +7,6 @@ namespace {
 constexpr int64_t RAYS_A_THREAD = 32;
 using Maybe = std::optional<Tensor>;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <typename T>
-T* write(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
 // The offsets decide what memory is touched, so they are looked at before it is.
 void check_offsets(const char* op, const Tensor& offsets, int64_t rays, int64_t samples) {
   const int64_t* at = read<int64_t>(offsets);

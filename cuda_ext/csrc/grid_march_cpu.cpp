@@ -9,18 +9,13 @@ namespace {
 constexpr int64_t RAYS_A_THREAD = 32;
 using Doubles = std::vector<double>;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
 Tensor count(const Tensor& origins, const Tensor& directions, const Tensor& near, const Tensor& far, const Tensor& occupancy,
              int64_t cells, Doubles cube, double step, double cone) {
   const Stride stride{step, cone};
   const int64_t rays = check_march("grid_march_count", origins, directions, near, far, occupancy, cells, cube, stride);
   const Tensor o = rows(origins), d = rows(directions), n = rows(near), f = rows(far), bits = rows(occupancy);
   Tensor out = torch::stable::new_empty(o, std::vector<int64_t>{rays}, Type::Long);
-  auto* counts = static_cast<int64_t*>(out.mutable_data_ptr());
+  auto* counts = write<int64_t>(out);
   with_scalar(o, [&](auto zero) {
     using T = decltype(zero);
     const Cubes<T> cubes = cubes_of<T>(bits, cells, cube);
@@ -52,7 +47,7 @@ std::tuple<Tensor, Tensor> fill(const Tensor& origins, const Tensor& directions,
     torch::stable::parallel_for(0, rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
       for (int64_t ray = begin; ray < end; ++ray) {
         MarchWriter<T> writer{larger<int64_t>(read<int64_t>(at)[ray], 0), smaller(read<int64_t>(at)[ray + 1], total),
-                              static_cast<T*>(from.mutable_data_ptr()), static_cast<T*>(to.mutable_data_ptr())};
+                              write<T>(from), write<T>(to)};
         march_ray(cubes, read<T>(o) + 3 * ray, read<T>(d) + 3 * ray, read<T>(n)[ray], read<T>(f)[ray], stride,
                   [&](T begin_, T end_) { return writer(begin_, end_); });
       }

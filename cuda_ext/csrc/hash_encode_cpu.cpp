@@ -8,16 +8,6 @@ namespace {
 constexpr int64_t POINTS_A_THREAD = 512;
 using Ints = std::vector<int64_t>;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <typename T>
-T* write(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
 std::tuple<Tensor, Tensor> forward(const Tensor& points, const Tensor& table, Ints resolutions, Ints starts) {
   const HashSizes s = hash_sizes("hash_encode", points, table, resolutions, starts);
   const Tensor p = rows(points), t = rows(table);

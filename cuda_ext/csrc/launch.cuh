@@ -39,25 +39,16 @@ class OnDeviceOf {
 __device__ inline int64_t first_thread() { return blockIdx.x * int64_t(blockDim.x) + threadIdx.x; }
 __device__ inline int64_t all_threads() { return gridDim.x * int64_t(blockDim.x); }
 
-// The 32 lanes of a warp that share a ray; see OneLane in composite.h.
+// The 32 lanes of a warp that share a ray; see lanes.h.
 struct WarpLanes {
   static constexpr int64_t lanes = WARP;
   __device__ __forceinline__ int64_t lane() const { return threadIdx.x % WARP; }
+  __device__ __forceinline__ void wait() const { __syncwarp(); }
   template <typename T>
   __device__ __forceinline__ T sum(T value) const {
     for (int step = WARP / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
     return value;
   }
 };
-
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <typename T>
-T* write(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
 
 }  // namespace scene3d

@@ -9,16 +9,6 @@ namespace {
 
 constexpr int64_t BLOCK = 4096;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <typename T>
-T* write(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
 Tensor forward(const Tensor& sdf, const Tensor& cosine, const Tensor& length, const Tensor& sharpness, double anneal) {
   const int64_t count = sections("neus_alpha", sdf, cosine, length, sharpness);
   const Tensor f = rows(sdf), c = rows(cosine), d = rows(length);

@@ -9,11 +9,6 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
 template <int CHANNELS, bool DOT, typename T>
 void sweep_pixel(const SweepSizes& s, const SweepArrays<T>& in, T margin, int64_t b, int64_t pixel, T* cost, uint8_t* count,
                  int64_t* lowest, T* confidence) {
@@ -70,10 +65,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& features, const
   with_scalar(f, [&](auto zero) {
     using T = decltype(zero);
     const SweepArrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
-    T* costs = static_cast<T*>(cost.mutable_data_ptr());
-    auto* counts = static_cast<uint8_t*>(count.mutable_data_ptr());
-    auto* best = static_cast<int64_t*>(lowest.mutable_data_ptr());
-    T* sure = static_cast<T*>(confidence.mutable_data_ptr());
+    T* costs = write<T>(cost);
+    auto* counts = write<uint8_t>(count);
+    auto* best = write<int64_t>(lowest);
+    T* sure = write<T>(confidence);
     with_sweep_channels(s.channels, [&](auto channels) {
       torch::stable::parallel_for(0, s.batch * s.height, 1, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
@@ -165,8 +160,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad, const Tensor& features, 
     torch::stable::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {
         const int64_t from = part * s.channels / threads, to = (part + 1) * s.channels / threads;
-        T* here = static_cast<T*>(to_features.mutable_data_ptr());
-        T* there = static_cast<T*>(to_sources.mutable_data_ptr());
+        T* here = write<T>(to_features);
+        T* there = write<T>(to_sources);
         if (dot) {
           sweep_backward<true>(s, in, T(margin), read<T>(g), from, to, here, there);
         } else {

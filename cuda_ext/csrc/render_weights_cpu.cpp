@@ -21,8 +21,8 @@ Tensor weights(const Tensor& opacity) {
   const int64_t samples = in.size(in.dim() - 1);
   with_scalar(in, [&](auto zero) {
     using T = decltype(zero);
-    const T* from = static_cast<const T*>(in.const_data_ptr());
-    T* to = static_cast<T*>(out.mutable_data_ptr());
+    const T* from = read<T>(in);
+    T* to = write<T>(out);
     torch::stable::parallel_for(0, rays_of(in), RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
       for (int64_t ray = begin; ray < end; ++ray) weigh_ray(from + ray * samples, samples, to + ray * samples);
     });
@@ -38,9 +38,9 @@ Tensor weights_backward(const Tensor& grad, const Tensor& opacity) {
   const int64_t samples = in.size(in.dim() - 1);
   with_scalar(in, [&](auto zero) {
     using T = decltype(zero);
-    const T* g = static_cast<const T*>(from_above.const_data_ptr());
-    const T* a = static_cast<const T*>(in.const_data_ptr());
-    T* to = static_cast<T*>(out.mutable_data_ptr());
+    const T* g = read<T>(from_above);
+    const T* a = read<T>(in);
+    T* to = write<T>(out);
     torch::stable::parallel_for(0, rays_of(in), RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
       for (int64_t ray = begin; ray < end; ++ray) {
         const int64_t first = ray * samples;

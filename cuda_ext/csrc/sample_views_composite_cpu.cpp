@@ -10,16 +10,6 @@ namespace {
 constexpr int64_t RAYS_A_THREAD = 16;
 using Maybe = std::optional<Tensor>;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <typename T>
-T* write(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
 template <typename Body>
 void with_look_channels(int64_t channels, const Body& body) {
   switch (channels) {

@@ -25,10 +25,10 @@ Tensor forward(const Tensor& maps, const Tensor& pixels) {
   Tensor out = empty_like_shape(map, {shape.views, shape.positions, shape.channels});
   with_scalar(map, [&](auto zero) {
     using T = decltype(zero);
-    const T* table = static_cast<const T*>(map.const_data_ptr());
-    T* to = static_cast<T*>(out.mutable_data_ptr());
+    const T* table = read<T>(map);
+    T* to = write<T>(out);
     const int64_t channels = shape.channels;
-    each_position(shape, static_cast<const T*>(place.const_data_ptr()),
+    each_position(shape, read<T>(place),
                   [&](int64_t i, int64_t first, const Corners<T>& corners) {
                     T w[4];
                     corners.weights(w);
@@ -52,9 +52,9 @@ Tensor map_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixels
   Tensor out = torch::stable::new_zeros(maps, std::vector<int64_t>{shape.views, shape.height, shape.width, shape.channels});
   with_scalar(maps, [&](auto zero) {
     using T = decltype(zero);
-    const T* g = static_cast<const T*>(from_above.const_data_ptr());
-    const T* at = static_cast<const T*>(place.const_data_ptr());
-    T* table = static_cast<T*>(out.mutable_data_ptr());
+    const T* g = read<T>(from_above);
+    const T* at = read<T>(place);
+    T* table = write<T>(out);
     const int64_t channels = shape.channels, cells = shape.height * shape.width;
     const int64_t owners = std::min<int64_t>(torch::stable::get_num_threads(), std::max<int64_t>(shape.views * shape.height, 1));
     torch::stable::parallel_for(0, owners, 1, [&](int64_t begin, int64_t end) {
@@ -91,11 +91,11 @@ Tensor pixel_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixe
   Tensor out = torch::stable::empty_like(place);
   with_scalar(map, [&](auto zero) {
     using T = decltype(zero);
-    const T* table = static_cast<const T*>(map.const_data_ptr());
-    const T* g = static_cast<const T*>(from_above.const_data_ptr());
-    T* slope = static_cast<T*>(out.mutable_data_ptr());
+    const T* table = read<T>(map);
+    const T* g = read<T>(from_above);
+    T* slope = write<T>(out);
     const int64_t channels = shape.channels;
-    each_position(shape, static_cast<const T*>(place.const_data_ptr()),
+    each_position(shape, read<T>(place),
                   [&](int64_t i, int64_t first, const Corners<T>& corners) {
                     T along[4] = {0, 0, 0, 0};
                     for (int k = 0; k < 4; ++k) {

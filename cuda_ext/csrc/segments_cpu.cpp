@@ -6,11 +6,6 @@ namespace {
 
 constexpr int64_t RAYS_A_THREAD = 64;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
 Tensor scan(const Tensor& values, const Tensor& offsets, bool exclusive, bool reverse) {
   const int64_t rays = check_segments("segment_scan", values, offsets);
   const Tensor v = rows(values), o = rows(offsets);
@@ -23,7 +18,7 @@ Tensor scan(const Tensor& values, const Tensor& offsets, bool exclusive, bool re
     using T = decltype(zero);
     torch::stable::parallel_for(0, rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
       for (int64_t ray = begin; ray < end; ++ray)
-        scan_ray(read<T>(v) + at[ray], at[ray + 1] - at[ray], exclusive, reverse, static_cast<T*>(out.mutable_data_ptr()) + at[ray]);
+        scan_ray(read<T>(v) + at[ray], at[ray + 1] - at[ray], exclusive, reverse, write<T>(out) + at[ray]);
     });
   });
   return out;
@@ -39,7 +34,7 @@ Tensor sample(const Tensor& edges, const Tensor& weights, const Tensor& position
     torch::stable::parallel_for(0, w.size(0), RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
       for (int64_t ray = begin; ray < end; ++ray)
         sample_ray(read<T>(e) + ray * (bins + 1), read<T>(w) + ray * bins, bins, read<T>(p) + ray * count, count,
-                   static_cast<T*>(out.mutable_data_ptr()) + ray * count);
+                   write<T>(out) + ray * count);
     });
   });
   return out;

@@ -8,18 +8,13 @@ namespace {
 
 constexpr int64_t RAYS_A_THREAD = 64;
 
-template <typename T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
 Tensor count(const Tensor& origins, const Tensor& directions, const Tensor& near, const Tensor& far,
              std::vector<double> grid, std::vector<int64_t> shape) {
   const char* op = "voxel_walk_count";
   const int64_t rays = check_rays(op, origins, directions, near, far);
   const Tensor o = rows(origins), d = rows(directions), n = rows(near), f = rows(far);
   Tensor out = torch::stable::new_empty(o, std::vector<int64_t>{rays}, Type::Long);
-  auto* counts = static_cast<int64_t*>(out.mutable_data_ptr());
+  auto* counts = write<int64_t>(out);
   with_scalar(o, [&](auto zero) {
     using T = decltype(zero);
     const Grid<T> cells = grid_of<T>(op, grid, shape);
@@ -50,8 +45,8 @@ std::tuple<Tensor, Tensor, Tensor> fill(const Tensor& origins, const Tensor& dir
     torch::stable::parallel_for(0, rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
       for (int64_t ray = begin; ray < end; ++ray) {
         const int64_t first = larger<int64_t>(read<int64_t>(at)[ray], 0), last = smaller(read<int64_t>(at)[ray + 1], total);
-        WalkWriter<T> writer{static_cast<int64_t*>(cells.mutable_data_ptr()), first, last,
-                             static_cast<T*>(enter.mutable_data_ptr()), static_cast<T*>(leave.mutable_data_ptr())};
+        WalkWriter<T> writer{write<int64_t>(cells), first, last,
+                             write<T>(enter), write<T>(leave)};
         walk_ray(all, read<T>(o) + 3 * ray, read<T>(d) + 3 * ray, read<T>(n)[ray], read<T>(f)[ray],
                  [&](int64_t cell, T from, T to) { writer(cell, from, to); });
       }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from scene3d.geometry.camera import inside, project
 from scene3d.ops.sample_views import sample_views
 from scene3d.volume import FieldSample
-from scene3d.volume.encoding import encode_frequencies, encoded_size
+from scene3d.ops.frequencies import encode_frequencies, encoded_size
 
 
 class PointDecoder(nn.Module):

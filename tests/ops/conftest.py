@@ -5,7 +5,7 @@ import pytest
 from scene3d.ops._library import kernels
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compiled() -> None:
     """For tests that compare compiled kernels with their references."""
     if kernels() != "compiled kernels":

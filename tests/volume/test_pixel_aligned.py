@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from scene3d.geometry.camera import pinhole, project
-from scene3d.volume.encoding import encode_frequencies
+from scene3d.ops.frequencies import encode_frequencies
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
 
 CAMERA = pinhole(20.0, 16, 24)

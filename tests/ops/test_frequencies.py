@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from scene3d.volume.encoding import encode_frequencies, encoded_size
+from scene3d.ops.frequencies import encode_frequencies, encoded_size
 
 
 def test_channels_run_by_frequency_then_wave_then_dimension():

@@ -23,3 +23,8 @@ def encode_frequencies(x: Float[Tensor, "*n D"], octaves: int, base: float = 1.5
     angles = x[..., None, :] * frequencies[:, None]
     waves = torch.stack([angles.sin(), angles.cos()], dim=-2)
     return torch.cat([x, waves.flatten(-3)], dim=-1)
+
+
+def octaves_of(encoded: int, dimensions: int) -> int:
+    """How many octaves make that many channels: the inverse of `encoded_size`."""
+    return (encoded // dimensions - 1) // 2
