@@ -1,5 +1,5 @@
 // A pixel-aligned field at a point: where it falls on the map, and the position that the network is told; see
-// scene3d/ops/_pixel_field.py.
+// scene3d/ops/pixel_field.py.
 #pragma once
 
 #include "bilinear.h"

@@ -1,9 +1,10 @@
 """The seam between an operator and its kernels.
 
 An operator is a schema, a plain reference in PyTorch that runs on every device, a fake that gives
-shapes without data, and a backward. Compiled kernels register themselves for the same schema under the
-CPU or CUDA key, and torch's dispatcher prefers them to the reference. They come with `scene3d_ext`,
-where that is installed; the environment variable SCENE3D_OPS=reference leaves them out.
+shapes without data, a backward, and a rule for mixed precision. Compiled kernels register themselves
+for the same schema under the CPU or CUDA key, and torch's dispatcher prefers them to the reference.
+They come with `scene3d_ext`, where that is installed; the environment variable SCENE3D_OPS=reference
+leaves them out.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ def operator(
     _library.define(schema)
     _library.impl(name, reference, "CompositeExplicitAutograd")
     torch.library.register_fake(f"scene3d::{name}", fake, lib=_library)
+    # Kernels compute in single precision or better; what a lower one brings is raised on the way in.
+    for device in ("cpu", "cuda"):
+        torch.library.register_autocast(f"scene3d::{name}", device, torch.float32, lib=_library)
     if backward is not None:
         torch.library.register_autograd(f"scene3d::{name}", backward, setup_context=save, lib=_library)
     return getattr(torch.ops.scene3d, name)

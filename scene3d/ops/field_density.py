@@ -1,4 +1,4 @@
-"""Density of a pixel-aligned field at points: projection, the map there, the encoded position and two layers, in one."""
+"""Density of a pixel-aligned field at points: projection, map, encoded position and two layers in one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scene3d.ops._library import operator, repeatable
-from scene3d.ops._pixel_field import (
+from scene3d.ops.pixel_field import (
     ARRAYS,
     EXTENT,
     POINTS_AT_ONCE,
@@ -17,6 +17,7 @@ from scene3d.ops._pixel_field import (
     FieldGradients,
     look,
     look_backward,
+    no_gradients,
 )
 
 
@@ -47,14 +48,14 @@ def reference(*arguments: Any) -> tuple[Tensor, Tensor]:
     return torch.cat(density, dim=1), torch.cat(valid, dim=1)
 
 
-def reference_backward(grad: Tensor, *arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def reference_backward(grad: Tensor, *arguments: Any) -> FieldGradients:
     """Gradients to the map and to the network, with everything computed anew."""
     field, points = FieldArrays(*arguments[:5], *arguments[6:]), arguments[5]
-    found = FieldGradients.zeros(field)
+    found = no_gradients(field)
     step = _step(points)
     for part, above in zip(points.split(step, dim=1), grad.split(step, dim=1), strict=True):
-        found += look_backward(field, look(field, part), above, None)
-    return tuple(found)
+        look_backward(field, look(field, part), above, None, into=found)
+    return found
 
 
 def _step(points: Tensor) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scene3d.ops import render_weights, sample_views_composite
 from scene3d.ops._library import operator, repeatable
-from scene3d.ops._pixel_field import (
+from scene3d.ops.pixel_field import (
     ARRAYS,
     EXTENT,
     POINTS_AT_ONCE,
@@ -23,6 +23,7 @@ from scene3d.ops._pixel_field import (
     Looked,
     look,
     look_backward,
+    no_gradients,
 )
 
 
@@ -103,10 +104,10 @@ def reference(*arguments: Any) -> tuple[Tensor, ...]:
     return tuple(torch.cat(found, dim=axis) for found, axis in zip(zip(*parts, strict=True), _RAY_AXES, strict=True))
 
 
-def reference_backward(*arguments: Any) -> tuple[Tensor, ...]:
+def reference_backward(*arguments: Any) -> FieldGradients:
     """Gradients to the map and to the network, from those of everything that `reference` returns."""
     field, rays, views = _unpack(arguments[6:])
-    found = FieldGradients.zeros(field)
+    found = no_gradients(field)
     start = 0
     for some in _parts(rays):
         here = slice(start, start + some.origins.shape[1])
@@ -125,8 +126,8 @@ def reference_backward(*arguments: Any) -> tuple[Tensor, ...]:
         lengths = some.distances.diff(dim=-1, append=some.distances[..., -1:])
         to_density = torch.where(valid, density + to_opacity * lengths * (1 - opacity), 0)
         to_hidden = weight[..., None] * hidden[:, :, None]
-        found += look_backward(field, seen, to_density.flatten(1), to_hidden.flatten(1, 2))
-    return tuple(found)
+        look_backward(field, seen, to_density.flatten(1), to_hidden.flatten(1, 2), into=found)
+    return found
 
 
 _RAY_AXES = (1, 1, 1, 1, 2, 2)
@@ -134,14 +135,16 @@ _RAY_AXES = (1, 1, 1, 1, 2, 2)
 
 def _unpack(arguments: tuple) -> tuple[FieldArrays, MarchRays, MarchViews]:
     extent = arguments[11:15]
-    return FieldArrays(*arguments[:5], *extent), MarchRays(*arguments[5:8], arguments[15]), MarchViews(*arguments[8:11])
+    origins, directions, distances, images, to_pixels, shown = arguments[5:11]
+    rays = MarchRays(origins, directions, distances, capped=arguments[15])
+    return FieldArrays(*arguments[:5], *extent), rays, MarchViews(images, to_pixels, shown)
 
 
 def _parts(rays: MarchRays) -> list[MarchRays]:
     batch, count, samples = rays.distances.shape
     step = max(POINTS_AT_ONCE // max(batch * samples, 1), 1)
-    split = [each.split(step, dim=1) for each in rays[:3]]
-    return [MarchRays(*some, rays.capped) for some in zip(*split, strict=True)]
+    split = (each.split(step, dim=1) for each in (rays.origins, rays.directions, rays.distances))
+    return [MarchRays(o, d, t, rays.capped) for o, d, t in zip(*split, strict=True)]
 
 
 def _ask(field: FieldArrays, rays: MarchRays) -> tuple[Tensor, Looked, Tensor]:

@@ -12,9 +12,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scene3d.geometry.camera import inside, project
-from scene3d.ops.sample_views import sample_views
-from scene3d.volume import FieldSample
+from scene3d.ops.field_density import field_density
 from scene3d.ops.frequencies import encode_frequencies, encoded_size
+from scene3d.ops.march_field import MarchRays, MarchViews, march_field
+from scene3d.ops.pixel_field import FieldArrays
+from scene3d.ops.sample_views import sample_views
+from scene3d.structures.rays import Rays
+from scene3d.volume import FieldSample
+from scene3d.volume.along_rays import AlongRays
+from scene3d.volume.source_views import SourceViews
 
 
 class PointDecoder(nn.Module):
@@ -76,6 +82,8 @@ class PixelAlignedField:
 
     def __call__(self, points: Float[Tensor, "B N 3"], *, features: bool = True) -> FieldSample:
         """Density and features at points in metres, in the coordinates of the image's camera."""
+        if not features and not points.requires_grad:
+            return FieldSample(*field_density(self.arrays(), points))
         pixels, depth = project(points, self.K)
         valid = inside(pixels, depth, self.height, self.width)
         size = pixels.new_tensor([self.width, self.height])
@@ -86,6 +94,50 @@ class PixelAlignedField:
         sampled = sample_views(self.folded, pixels.detach() * (map_size / size))
         density, vectors = self.decoder(sampled, position, features)
         return FieldSample(density, valid, vectors)
+
+    def along_rays(
+        self,
+        rays: Rays,
+        distances: Float[Tensor, "B R S"],
+        *,
+        capped: bool,
+        features: bool,
+        sources: SourceViews | None,
+    ) -> AlongRays:
+        """What rays meet, without anything of a sample being kept for the gradient; see `march_field`."""
+        batch = self.K.shape[0]
+        none = MarchViews(self.K.new_empty(batch, 0, 1, 1, 3), self.K.new_empty(batch, 0, 3, 4), None)
+        views = none if sources is None else sources.arrays()
+        seen = march_field(self.arrays(), MarchRays(rays.origins, rays.directions, distances, capped), views)
+        opacity = seen.weights.sum(dim=-1)
+        vectors = None
+        if features and self.decoder.to_features is not None:
+            # The last layer is linear, so it may come after the sum along the ray: a ray at a time, not a sample.
+            layer = self.decoder.to_features
+            vectors = seen.hidden @ layer.weight.mT + opacity[..., None] * layer.bias
+        return AlongRays(
+            seen.density,
+            seen.weights,
+            seen.unknown.detach(),
+            vectors,
+            None if sources is None else seen.colour,
+            None if sources is None else (opacity[:, None] - seen.share).detach(),
+        )
+
+    def arrays(self) -> FieldArrays:
+        """As operators take it."""
+        last = self.decoder.to_density
+        return FieldArrays(
+            self.folded,
+            self.K,
+            self.decoder.from_position.weight,
+            last.weight[0],
+            last.bias[0],
+            self.height,
+            self.width,
+            self.near,
+            self.far,
+        )
 
     def select(self, index: int) -> PixelAlignedField:
         """The field of one scene of the batch."""

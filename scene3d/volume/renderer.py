@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scene3d.ops.render_weights import render_weights
 from scene3d.structures.rays import Rays
 from scene3d.volume import Field
-from scene3d.volume.opacity import density_to_opacity
+from scene3d.volume.along_rays import RayField, sample_along_rays
 from scene3d.volume.source_views import SourceViews
 
 
@@ -62,26 +61,17 @@ def render(
         features: whether to composite the field's features.
         sources: views to fetch colours from; each makes its own reconstruction of every ray.
     """
-    points = (rays.origins[:, :, None] + rays.directions[:, :, None] * distances[..., None]).flatten(1, 2)
-    sample = field(points, features=features)
-    per_ray = distances.shape[1:]
-    # Where the field has no evidence it borrows that of its border; the border must not learn from that.
-    density = torch.where(sample.valid, sample.density, sample.density.detach()).unflatten(1, per_ray)
-    weights = render_weights(density_to_opacity(density, distances, capped=capped))
-    colour, unseen = None, None
-    if sources is not None:
-        colour, unseen = sources.along_rays(points.unflatten(1, per_ray), weights)
-    vectors = None
-    if sample.features is not None:
-        vectors = (weights[..., None, :] @ sample.features.unflatten(1, per_ray))[..., 0, :]
+    moved = rays.origins.requires_grad or rays.directions.requires_grad or distances.requires_grad
+    ask = field.along_rays if isinstance(field, RayField) and not moved else partial(sample_along_rays, field)
+    met = ask(rays, distances, capped=capped, features=features, sources=sources)
     return Rendering(
-        distance=(weights * distances).sum(dim=-1),
-        nearness=(weights / distances).sum(dim=-1),
-        opacity=weights.sum(dim=-1),
-        weights=weights,
-        unknown=(weights.detach() * (~sample.valid).to(weights.dtype).unflatten(1, per_ray)).sum(dim=-1),
-        density=density,
-        features=vectors,
-        colour=colour,
-        unseen=unseen,
+        distance=(met.weights * distances).sum(dim=-1),
+        nearness=(met.weights / distances).sum(dim=-1),
+        opacity=met.weights.sum(dim=-1),
+        weights=met.weights,
+        unknown=met.unknown,
+        density=met.density,
+        features=met.features,
+        colour=met.colour,
+        unseen=met.unseen,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scene3d.ops.march_field import MarchViews
 from scene3d.ops.sample_views_composite import sample_views_composite
 
 
@@ -33,7 +34,11 @@ class SourceViews:
 
         Gradients flow from the colours to the weights; where the views stand and look is given.
         """
-        maps = self.image.permute(0, 1, 3, 4, 2).contiguous()
-        to_pixels = self.K @ self.field_to_cam[..., :3, :]
-        colour, seen = sample_views_composite(maps, points, to_pixels, weights, self.valid)
+        views = self.arrays()
+        colour, seen = sample_views_composite(views.images, points, views.to_pixels, weights, views.shown)
         return colour, (weights.sum(dim=-1)[:, None] - seen).detach()
+
+    def arrays(self) -> MarchViews:
+        """As operators take them."""
+        images = self.image.permute(0, 1, 3, 4, 2).contiguous()
+        return MarchViews(images, self.K @ self.field_to_cam[..., :3, :], self.valid)

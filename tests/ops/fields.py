@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from scene3d.geometry.camera import pinhole
-from scene3d.ops._pixel_field import FieldArrays
 from scene3d.ops.frequencies import encoded_size
+from scene3d.ops.pixel_field import FieldArrays
 
 HEIGHT, WIDTH = 16, 24
 

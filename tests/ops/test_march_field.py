@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene3d.ops import march_field as module
-from scene3d.ops._pixel_field import FieldArrays
 from scene3d.ops.march_field import Marched, MarchRays, MarchViews, march_field
+from scene3d.ops.pixel_field import FieldArrays
 from tests.ops.fields import HEIGHT, WIDTH, small_field
 
 
@@ -104,7 +104,11 @@ def test_the_kernel_is_the_reference(
 
 
 def test_nothing_of_a_sample_is_kept_for_the_gradient():
-    field, rays, views = small_field(32, 6, dtype=torch.float32), rays_about(100, 32, dtype=torch.float32), views_about()
+    field, rays, views = (
+        small_field(32, 6, dtype=torch.float32),
+        rays_about(100, 32, dtype=torch.float32),
+        views_about(),
+    )
     views = MarchViews(views.images.float(), views.to_pixels.float(), views.shown)
     field.folded.requires_grad_()
     given_numbers = sum(x.numel() for x in (*field[:5], *rays[:3], *views) if isinstance(x, torch.Tensor))

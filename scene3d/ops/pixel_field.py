@@ -88,38 +88,34 @@ def look(field: FieldArrays, points: Float[Tensor, "B N 3"]) -> Looked:
 
 
 class FieldGradients(NamedTuple):
-    """Gradients to `folded`, `from_position`, `to_density` and `bias`; parts of a sum over points."""
+    """Gradients to the map and to the network, to which points add theirs."""
 
-    folded: Tensor
-    from_position: Tensor
-    to_density: Tensor
-    bias: Tensor
+    folded: Float[Tensor, "B h w D"]
+    from_position: Float[Tensor, "D E"]
+    to_density: Float[Tensor, " D"]
+    bias: Float[Tensor, ""]
 
-    @staticmethod
-    def zeros(field: FieldArrays) -> FieldGradients:
-        """Of no point at all."""
-        parts = (field.folded, field.from_position, field.to_density, field.bias)
-        return FieldGradients(*(torch.zeros_like(part) for part in parts))
 
-    def __iadd__(self, other: FieldGradients) -> FieldGradients:  # type: ignore[misc]
-        for mine, theirs in zip(self, other, strict=True):
-            mine += theirs
-        return self
+def no_gradients(field: FieldArrays) -> FieldGradients:
+    """Those of no point at all."""
+    parts = (field.folded, field.from_position, field.to_density, field.bias)
+    return FieldGradients(*(torch.zeros_like(part) for part in parts))
 
 
 def look_backward(
-    field: FieldArrays, seen: Looked, to_density: Float[Tensor, "B N"], to_hidden: Float[Tensor, "B N D"] | None
-) -> FieldGradients:
-    """Gradients from those of the density and, where it was used, of the hidden layer."""
+    field: FieldArrays,
+    seen: Looked,
+    to_density: Float[Tensor, "B N"],
+    to_hidden: Float[Tensor, "B N D"] | None,
+    into: FieldGradients,
+) -> None:
+    """Add what follows from the gradients of the density and, where it was used, of the hidden layer."""
     to_logit = to_density * torch.sigmoid(seen.logit)
     through = to_logit[..., None] * field.to_density
     if to_hidden is not None:
         through = through + to_hidden
     through = torch.where(seen.hidden > 0, through, 0)
-    flat = through.flatten(0, 1)
-    return FieldGradients(
-        sample_views.reference_map_backward(through, field.folded, seen.pixels),
-        flat.mT @ seen.encoded.flatten(0, 1),
-        seen.hidden.flatten(0, 1).mT @ to_logit.flatten(),
-        to_logit.sum(),
-    )
+    into.folded.add_(sample_views.reference_map_backward(through, field.folded, seen.pixels))
+    into.from_position.add_(through.flatten(0, 1).mT @ seen.encoded.flatten(0, 1))
+    into.to_density.add_(seen.hidden.flatten(0, 1).mT @ to_logit.flatten())
+    into.bias.add_(to_logit.sum())
