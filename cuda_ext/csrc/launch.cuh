@@ -24,9 +24,15 @@ class OnDeviceOf {
   // Kernels stride over their items by the size of the grid, so any grid is right, and this one is large enough.
   template <typename Kernel, typename... Arguments>
   void run(const char* op, Kernel kernel, int64_t threads, Arguments... arguments) const {
+    run_in(op, kernel, threads, 1 << 20, 0, arguments...);
+  }
+
+  // In at most so many blocks, each with so many bytes of shared memory: for blocks that add up what they did at their end.
+  template <typename Kernel, typename... Arguments>
+  void run_in(const char* op, Kernel kernel, int64_t threads, int64_t most, int64_t shared, Arguments... arguments) const {
     if (threads == 0) return;
     const int64_t blocks = (threads + THREADS - 1) / THREADS;
-    kernel<<<static_cast<unsigned>(blocks < (1 << 20) ? blocks : (1 << 20)), THREADS, 0, stream_>>>(arguments...);
+    kernel<<<static_cast<unsigned>(blocks < most ? blocks : most), THREADS, static_cast<size_t>(shared), stream_>>>(arguments...);
     const cudaError_t error = cudaGetLastError();
     STD_TORCH_CHECK(error == cudaSuccess, op, ": the kernel could not be launched: ", cudaGetErrorString(error));
   }

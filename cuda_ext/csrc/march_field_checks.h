@@ -31,7 +31,6 @@ inline MarchSizes march_sizes(const char* op, const FieldSizes& field, const Ten
     check_shape(op, "shown", *shown, {field.batch, views, height, width});
     STD_TORCH_CHECK(shown->scalar_type() == Type::Bool, op, ": shown: expected bool, got another dtype");
   }
-  STD_TORCH_CHECK(field.hidden <= MOST_HIDDEN, op, ": folded: expected at most ", MOST_HIDDEN, " channels, got ", field.hidden);
   return {field, rays, samples, views, height, width};
 }
 

@@ -9,7 +9,9 @@ import torch
 
 from scene3d.ops import (
     composite,
+    field_density,
     hash_encode,
+    march_field,
     neus_alpha,
     plane_sweep,
     render_weights,
@@ -18,6 +20,7 @@ from scene3d.ops import (
     voxel_walk,
 )
 from scene3d.ops._library import is_compiled
+from tests.ops.fields import points_about, rays_about, small_field, views_about
 
 pytestmark = [
     pytest.mark.gpu,
@@ -61,12 +64,26 @@ def _looks() -> tuple:
     return torch.randn(2, 3, 8, 10, 37), points, to_pixels, torch.rand(2, 6, 7), torch.rand(2, 3, 8, 10) > 0.1
 
 
+def _densities() -> tuple:
+    field = small_field(37, 3, dtype=torch.float32)
+    return (*field[:5], points_about(2, 90, torch.float32), *field[5:])
+
+
+def _march() -> tuple:
+    single = torch.float32
+    field = small_field(37, 3, dtype=single)
+    rays = rays_about(20, 33, dtype=single)
+    return (*field[:5], *rays[:3], *views_about(dtype=single), *field[5:], True)
+
+
 CASES: dict[str, tuple[Callable, Callable, Callable]] = {
     "render_weights": (_weights, render_weights.reference, render_weights.reference_backward),
     "sample_views": (_views, sample_views.reference, sample_views.reference_map_backward),
     "composite": (_composite, composite.reference, composite.reference_backward),
     "neus_alpha": (_sections, neus_alpha.reference, neus_alpha.reference_backward),
     "hash_encode": (_hash, hash_encode.reference, hash_encode.reference_backward),
+    "field_density": (_densities, field_density.reference, field_density.reference_backward),
+    "march_field": (_march, march_field.reference, march_field.reference_backward),
     "sample_views_composite": (
         _looks,
         sample_views_composite.reference,
@@ -85,7 +102,7 @@ def _on_gpu(inputs: tuple) -> list:
 
 
 def _as_tuple(found: object) -> tuple:
-    return found if isinstance(found, tuple) else (found,)
+    return tuple(found) if isinstance(found, tuple) else (found,)
 
 
 def _close(found: object, expected: object) -> None:
@@ -131,7 +148,7 @@ def test_walks_are_the_reference():
     _close(found, voxel_walk.reference_fill(*rays, *grid, offsets.cpu(), int(offsets[-1])))
 
 
-@pytest.mark.parametrize("name", ["sample_views", "plane_sweep", "sample_views_composite"])
+@pytest.mark.parametrize("name", ["sample_views", "plane_sweep", "sample_views_composite", "march_field"])
 def test_what_adds_atomically_repeats_itself_when_it_is_asked_to(name: str):
     inputs = _on_gpu(CASES[name][0]())
     inputs[0].requires_grad_()

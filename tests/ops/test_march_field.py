@@ -8,27 +8,7 @@ from hypothesis import strategies as st
 from scene3d.ops import march_field as module
 from scene3d.ops.march_field import Marched, MarchRays, MarchViews, march_field
 from scene3d.ops.pixel_field import FieldArrays
-from tests.ops.fields import HEIGHT, WIDTH, small_field
-
-
-def rays_about(rays: int = 4, samples: int = 6, capped: bool = True, dtype: torch.dtype = torch.float64) -> MarchRays:
-    """Rays that start about the camera and look forward, some out of its image."""
-    directions = torch.randn(2, rays, 3, dtype=dtype) + torch.tensor([0, 0, 2.0], dtype=dtype)
-    distances = (1 + 20 * torch.rand(2, rays, samples, dtype=dtype)).sort(dim=-1).values
-    return MarchRays(
-        0.3 * torch.randn(2, rays, 3, dtype=dtype),
-        torch.nn.functional.normalize(directions, dim=-1),
-        distances,
-        capped,
-    )
-
-
-def views_about(views: int = 3, masked: bool = True, dtype: torch.dtype = torch.float64) -> MarchViews:
-    """Views that look along z from about the origin."""
-    pose = torch.cat([torch.eye(3).expand(2, views, 3, 3), 0.5 * torch.randn(2, views, 3, 1)], dim=-1).to(dtype)
-    to_pixels = small_field(dtype=dtype).K[:1, None] @ pose
-    shown = torch.rand(2, views, HEIGHT, WIDTH) > 0.1
-    return MarchViews(torch.rand(2, views, HEIGHT, WIDTH, 3, dtype=dtype), to_pixels, shown if masked else None)
+from tests.ops.fields import rays_about, small_field, views_about
 
 
 def flat(field: FieldArrays, rays: MarchRays, views: MarchViews) -> tuple:
@@ -127,5 +107,3 @@ def test_a_kernel_says_what_it_is_not_given(compiled: None):
     with pytest.raises(RuntimeError, match="shown: expected bool"):
         assert views.shown is not None
         march_field(field, rays, views._replace(shown=views.shown.double()))
-    with pytest.raises(RuntimeError, match="expected at most 256 channels"):
-        march_field(small_field(300), rays, views)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from scene3d.ops.field_density import field_density
 from scene3d.ops.hash_encode import hash_encode, level_starts
+from scene3d.ops.march_field import march_field
 from scene3d.ops.neus_alpha import neus_alpha
 from scene3d.ops.plane_sweep import plane_sweep
 from scene3d.ops.sample_views import sample_views
 from scene3d.ops.sample_views_composite import sample_views_composite
+from tests.ops.fields import points_about, rays_about, small_field, views_about
 
 
 def _samples() -> list[torch.Tensor]:
@@ -49,7 +52,20 @@ def _hash() -> list[torch.Tensor]:
     return [hash_encode(torch.rand(5000, 3), table, resolutions, starts)[0], table]
 
 
-@pytest.mark.parametrize("case", [_samples, _sections, _sweep, _looks, _hash])
+def _densities() -> list[torch.Tensor]:
+    field = small_field(24, 4, dtype=torch.float32)
+    leaf = field.from_position.requires_grad_()
+    return [field_density(field, points_about(2, 3000, torch.float32))[0], leaf]
+
+
+def _march() -> list[torch.Tensor]:
+    single = torch.float32
+    field = small_field(24, 4, dtype=single)
+    leaf = field.folded.requires_grad_()
+    return [march_field(field, rays_about(700, 12, dtype=single), views_about(dtype=single)).colour, leaf]
+
+
+@pytest.mark.parametrize("case", [_samples, _sections, _sweep, _looks, _hash, _densities, _march])
 def test_threads_do_not_change_a_bit(compiled: None, case: Callable[[], list[torch.Tensor]]):
     found = []
     before = torch.get_num_threads()

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "composite.h"
+#include "march_field.h"
 
 namespace {
 
@@ -24,6 +25,7 @@ struct EmulatedLane {
   int64_t index;
 
   int64_t lane() const { return index; }
+  void wait() const { warp->step.arrive_and_wait(); }
 
   // What a butterfly of shuffles adds up, in the same order for every lane.
   template <typename T>
@@ -52,17 +54,18 @@ void compare(const std::vector<double>& one, const std::vector<double>& other) {
   for (size_t i = 0; i < one.size(); ++i) worst = std::fmax(worst, std::abs(one[i] - other[i]));
 }
 
-void one_case(int64_t samples, int64_t channels, bool density, std::mt19937& random) {
-  std::uniform_real_distribution<double> unit(0, 1);
-  const auto drawn = [&](int64_t count) {
-    std::vector<double> values(count);
-    for (double& value : values) value = unit(random);
-    return values;
-  };
-  std::vector<double> opacity = drawn(samples);
+std::vector<double> drawn(int64_t count, std::mt19937& random, double low = 0) {
+  std::uniform_real_distribution<double> unit(low, 1);
+  std::vector<double> values(count);
+  for (double& value : values) value = unit(random);
+  return values;
+}
+
+void one_composite(int64_t samples, int64_t channels, bool density, std::mt19937& random) {
+  std::vector<double> opacity = drawn(samples, random);
   if (samples > 2) opacity[1] = 1, opacity[2] = 0;
-  const auto features = drawn(samples * channels), distances = drawn(samples), lengths = drawn(samples);
-  const auto to_seen = drawn(channels), to_weights = drawn(samples);
+  const auto features = drawn(samples * channels, random), distances = drawn(samples, random), lengths = drawn(samples, random);
+  const auto to_seen = drawn(channels, random), to_weights = drawn(samples, random);
   const scene3d::Samples<double> in{opacity.data(), features.data(), distances.data(), density ? lengths.data() : nullptr,
                                     samples, channels};
   const scene3d::RayGradients<double> grad{to_seen.data(), 0.7, -0.3, to_weights.data()};
@@ -82,13 +85,50 @@ void one_case(int64_t samples, int64_t channels, bool density, std::mt19937& ran
   compare(results[0], results[1]);
 }
 
+void one_march(int64_t samples, int64_t hidden, int64_t octaves, bool capped, std::mt19937& random) {
+  const int64_t encoded = 3 * (1 + 2 * octaves), height = 5, width = 7;
+  const auto map = drawn(height * width * hidden, random, -1), weights = drawn(encoded * hidden, random, -1);
+  const auto second = drawn(hidden, random, -1), bias = drawn(1, random, -1), origin = drawn(3, random, -1);
+  const std::vector<double> K{8, 0, 7, 0, 8, 5, 0, 0, 1}, direction{0.1, -0.05, 0.99};
+  std::vector<double> distances = drawn(samples, random);
+  for (int64_t s = 0; s < samples; ++s) distances[s] += s;
+  const scene3d::PixelField<double> field{map.data(), K.data(), weights.data(), second.data(), bias.data(), height, width,
+                                          hidden, encoded, 10, 14, 2, 30};
+  const scene3d::MarchRay<double> ray{origin.data(), direction.data(), distances.data(), samples, capped};
+  const auto to_density = drawn(samples, random), to_weights = drawn(samples, random), to_hidden = drawn(hidden, random);
+  const scene3d::MarchGradients<double> grad{to_density.data(), to_weights.data(), 0.4, to_hidden.data()};
+  std::vector<double> results[2];
+  for (int emulated = 0; emulated < 2; ++emulated) {
+    std::vector<double> density(samples), weight(samples), unknown(1), sum(hidden), above(samples * hidden);
+    std::vector<double> logit(samples), worth = to_weights, through(samples);
+    std::vector<char> valid(samples);
+    const auto run = [&](const auto& lanes) {
+      scene3d::march_ray(field, ray, lanes, density.data(), weight.data(), unknown.data(), sum.data());
+      int64_t sample = -1, last = -1;
+      scene3d::march_ray_backward(field, ray, grad, lanes, logit.data(), reinterpret_cast<bool*>(valid.data()), worth.data(),
+                                  through.data(), [&](const auto&, int64_t channel, double, double, double before) {
+                                    if (channel <= last || last < 0) ++sample;
+                                    last = channel;
+                                    above[sample * hidden + channel] = before;
+                                  });
+    };
+    if (emulated) as_a_warp(run); else run(scene3d::OneLane{});
+    for (const auto* part : {&density, &weight, &unknown, &sum, &above, &worth, &through})
+      results[emulated].insert(results[emulated].end(), part->begin(), part->end());
+  }
+  compare(results[0], results[1]);
+}
+
 }  // namespace
 
 int main() {
   std::mt19937 random(0);
   for (int64_t samples : {0, 1, 2, 7, 33})
     for (int64_t channels : {1, 3, 31, 32, 33, 64, 70})
-      for (bool density : {false, true}) one_case(samples, channels, density, random);
+      for (bool density : {false, true}) one_composite(samples, channels, density, random);
+  for (int64_t samples : {1, 2, 9})
+    for (int64_t hidden : {1, 31, 32, 33, 70})
+      for (int64_t octaves : {0, 1, 6}) one_march(samples, hidden, octaves, octaves == 1, random);
   std::printf("%g\n", worst);
   return worst < 1e-12 ? 0 : 1;
 }
