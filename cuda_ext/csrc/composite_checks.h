@@ -32,6 +32,23 @@ inline CompositeSizes composite_sizes(const char* op, const Tensor& opacity, con
   return {offsets.size(0) - 1, samples, features.size(1)};
 }
 
+inline void check_composite_gradients(const char* op, const CompositeSizes& size, const Tensor& like, const Tensor& features,
+                                      const Tensor& distance, const Tensor& opacity, const Tensor& weights) {
+  check_shape(op, "grad_features", features, {size.rays, size.channels});
+  check_shape(op, "grad_distance", distance, {size.rays});
+  check_shape(op, "grad_opacity", opacity, {size.rays});
+  check_shape(op, "grad_weights", weights, {size.samples});
+  for (const Tensor* grad : {&features, &distance, &opacity, &weights}) check_like(op, "gradients", *grad, like, "the samples");
+}
+
+// The offsets decide what memory is touched, so on the CPU they are looked at before it is.
+inline void check_offsets(const char* op, const Tensor& offsets, int64_t rays, int64_t samples) {
+  const int64_t* at = read<int64_t>(offsets);
+  bool fits = at[0] == 0 && at[rays] == samples;
+  for (int64_t ray = 0; fits && ray < rays; ++ray) fits = at[ray] <= at[ray + 1];
+  STD_TORCH_CHECK(fits, op, ": offsets: expected to rise from 0 to ", samples, ", the number of samples, got others");
+}
+
 // Calls body with the number of channels as a compile-time constant where it is a common one, else with 0.
 template <typename Body>
 void with_channels(int64_t channels, const Body& body) {

@@ -7,14 +7,6 @@ namespace {
 constexpr int64_t RAYS_A_THREAD = 32;
 using Maybe = std::optional<Tensor>;
 
-// The offsets decide what memory is touched, so they are looked at before it is.
-void check_offsets(const char* op, const Tensor& offsets, int64_t rays, int64_t samples) {
-  const int64_t* at = read<int64_t>(offsets);
-  bool fits = at[0] == 0 && at[rays] == samples;
-  for (int64_t ray = 0; fits && ray < rays; ++ray) fits = at[ray] <= at[ray + 1];
-  STD_TORCH_CHECK(fits, op, ": offsets: expected to rise from 0 to ", samples, ", the number of samples, got others");
-}
-
 std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& opacity, const Tensor& features, const Tensor& distances,
                                                    const Tensor& offsets, const Maybe& lengths) {
   const CompositeSizes size = composite_sizes("composite", opacity, features, distances, offsets, lengths);
@@ -46,12 +38,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_features,
                                                     const Tensor& offsets, const Maybe& lengths) {
   const char* op = "composite_backward";
   const CompositeSizes size = composite_sizes(op, opacity, features, distances, offsets, lengths);
-  check_shape(op, "grad_features", grad_features, {size.rays, size.channels});
-  check_shape(op, "grad_distance", grad_distance, {size.rays});
-  check_shape(op, "grad_opacity", grad_opacity, {size.rays});
-  check_shape(op, "grad_weights", grad_weights, {size.samples});
-  for (const Tensor* grad : {&grad_features, &grad_distance, &grad_opacity, &grad_weights})
-    check_like(op, "gradients", *grad, opacity, "opacity");
+  check_composite_gradients(op, size, opacity, grad_features, grad_distance, grad_opacity, grad_weights);
   const Tensor a = rows(opacity), f = rows(features), t = rows(distances), o = rows(offsets);
   const Tensor gf = rows(grad_features), gd = rows(grad_distance), go = rows(grad_opacity), gw = rows(grad_weights);
   const Maybe l = lengths ? Maybe(rows(*lengths)) : Maybe();

@@ -13,12 +13,10 @@ struct Packed {
   const int64_t* offsets;
   int64_t rays, samples, channels;
 
-  // Offsets that do not fit must not be followed out of the arrays; what they say then is undefined, not harmful.
   __device__ Samples<T> ray(int64_t r, int64_t* first) const {
-    const int64_t from = larger<int64_t>(0, smaller(offsets[r], samples));
-    const int64_t to = larger(from, smaller(offsets[r + 1], samples));
-    *first = from;
-    return {opacity + from, features + from * channels, distances + from, lengths ? lengths + from : nullptr, to - from,
+    const PackedRay at = packed_ray(offsets, r, samples);
+    const int64_t from = *first = at.first;
+    return {opacity + from, features + from * channels, distances + from, lengths ? lengths + from : nullptr, at.count,
             channels};
   }
 };
@@ -69,12 +67,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_features,
                                                     const Tensor& offsets, const Maybe& lengths) {
   const char* op = "composite_backward";
   const CompositeSizes size = composite_sizes(op, opacity, features, distances, offsets, lengths);
-  check_shape(op, "grad_features", grad_features, {size.rays, size.channels});
-  check_shape(op, "grad_distance", grad_distance, {size.rays});
-  check_shape(op, "grad_opacity", grad_opacity, {size.rays});
-  check_shape(op, "grad_weights", grad_weights, {size.samples});
-  for (const Tensor* grad : {&grad_features, &grad_distance, &grad_opacity, &grad_weights})
-    check_like(op, "gradients", *grad, opacity, "opacity");
+  check_composite_gradients(op, size, opacity, grad_features, grad_distance, grad_opacity, grad_weights);
   const OnDeviceOf device(opacity);
   const Tensor a = rows(opacity), f = rows(features), t = rows(distances), o = rows(offsets);
   const Tensor gf = rows(grad_features), gd = rows(grad_distance), go = rows(grad_opacity), gw = rows(grad_weights);

@@ -6,6 +6,7 @@
 #include <torch/csrc/stable/accelerator.h>
 
 #include "check.h"
+#include "portable.h"
 
 namespace scene3d {
 
@@ -44,6 +45,26 @@ class OnDeviceOf {
 
 __device__ inline int64_t first_thread() { return blockIdx.x * int64_t(blockDim.x) + threadIdx.x; }
 __device__ inline int64_t all_threads() { return gridDim.x * int64_t(blockDim.x); }
+
+// Where a ray's samples lie. Offsets that do not fit must not be followed out of the arrays: nobody looked at them
+// before, and what they say then is undefined, not harmful.
+struct PackedRay {
+  int64_t first, count;
+};
+
+__device__ inline PackedRay packed_ray(const int64_t* offsets, int64_t ray, int64_t samples) {
+  const int64_t from = larger<int64_t>(0, smaller(offsets[ray], samples));
+  return {from, larger(from, smaller(offsets[ray + 1], samples)) - from};
+}
+
+// One thread adds up in order, so that the sum repeats itself.
+template <typename T>
+__global__ void add_up(int64_t count, const double* parts, T* total) {
+  if (first_thread() != 0) return;
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += parts[i];
+  *total = T(sum);
+}
 
 // The 32 lanes of a warp that share a ray; see lanes.h.
 struct WarpLanes {

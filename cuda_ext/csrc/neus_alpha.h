@@ -6,11 +6,6 @@
 namespace scene3d {
 
 template <typename T>
-S3D_HD T sigmoid(T x) {
-  return T(1) / (T(1) + std::exp(-x));
-}
-
-template <typename T>
 struct Section {
   T entering, slope, half, before, after, raw;
   static constexpr double SLACK = 1e-5;
@@ -20,8 +15,8 @@ struct Section {
     entering = -(larger(both, T(0)) * (1 - anneal) + larger(-cosine, T(0)) * anneal);
     slope = (both > 0 ? T(0.5) * (1 - anneal) : T(0)) + (cosine < 0 ? anneal : T(0));
     half = entering * length / 2;
-    before = sigmoid(sharpness * (sdf - half));
-    after = sigmoid(sharpness * (sdf + half));
+    before = logistic(sharpness * (sdf - half));
+    after = logistic(sharpness * (sdf + half));
     raw = (before - after + T(SLACK)) / (before + T(SLACK));
   }
 

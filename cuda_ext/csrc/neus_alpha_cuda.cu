@@ -38,14 +38,6 @@ __global__ void alphas_backward(int64_t count, const T* grad, const T* sdf, cons
   if (threadIdx.x == 0) sums[blockIdx.x] = shared[0];
 }
 
-template <typename T>
-__global__ void add_up(int64_t blocks, const double* sums, T* total) {
-  if (first_thread() != 0) return;
-  double sum = 0;
-  for (int64_t block = 0; block < blocks; ++block) sum += sums[block];
-  *total = T(sum);
-}
-
 Tensor forward(const Tensor& sdf, const Tensor& cosine, const Tensor& length, const Tensor& sharpness, double anneal) {
   const char* op = "neus_alpha";
   const int64_t count = sections(op, sdf, cosine, length, sharpness);

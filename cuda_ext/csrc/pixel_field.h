@@ -19,11 +19,6 @@ S3D_HD T softplus(T x) {
   return x > T(20) ? x : std::log1p(std::exp(x));
 }
 
-template <typename T>
-S3D_HD T logistic(T x) {
-  return T(1) / (T(1) + std::exp(-x));
-}
-
 // Where a point falls.
 template <typename T>
 struct Place {

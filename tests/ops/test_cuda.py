@@ -13,6 +13,7 @@ from scene3d.ops import (
     hash_encode,
     march_field,
     neus_alpha,
+    neus_composite,
     plane_sweep,
     render_weights,
     sample_views,
@@ -53,6 +54,11 @@ def _sections() -> tuple:
     return 0.3 * torch.randn(37, 11), 2 * torch.rand(37, 11) - 1, 0.2 * torch.rand(37, 11), torch.tensor(7.0), 0.4
 
 
+def _neus() -> tuple:
+    drawn = 0.3 * torch.randn(43), 2 * torch.rand(43) - 1, 0.2 * torch.rand(43), torch.tensor(7.0)
+    return *drawn, torch.randn(43, 37), torch.rand(43) * 10, torch.tensor([0, 9, 9, 42, 43]), 0.4
+
+
 def _hash() -> tuple:
     starts = hash_encode.level_starts([2, 5, 9], 256)
     return torch.rand(300, 3), torch.randn(starts[-1], 2), [2, 5, 9], starts
@@ -81,6 +87,7 @@ CASES: dict[str, tuple[Callable, Callable, Callable]] = {
     "sample_views": (_views, sample_views.reference, sample_views.reference_map_backward),
     "composite": (_composite, composite.reference, composite.reference_backward),
     "neus_alpha": (_sections, neus_alpha.reference, neus_alpha.reference_backward),
+    "neus_composite": (_neus, neus_composite.reference, neus_composite.reference_backward),
     "hash_encode": (_hash, hash_encode.reference, hash_encode.reference_backward),
     "field_density": (_densities, field_density.reference, field_density.reference_backward),
     "march_field": (_march, march_field.reference, march_field.reference_backward),

@@ -1,0 +1,58 @@
+// A ray through a signed distance field, its sections composited; see scene3d/ops/neus_composite.py.
+#pragma once
+
+#include "composite.h"
+#include "neus_alpha.h"
+
+namespace scene3d {
+
+// The sections of a ray, or their gradients.
+template <typename T>
+struct Sections {
+  T *sdf, *cosine, *length;
+};
+
+// `alpha` is scratch of a number a section; it holds the opacities that `in` composites.
+template <int CHANNELS, typename T, typename Lanes>
+S3D_HD void neus_composite_ray(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, Samples<T> in,
+                               const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
+#if !defined(__CUDACC__)
+#pragma omp simd
+#endif
+  for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes)
+    alpha[i] = Section<T>(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal).alpha();
+  lanes.wait();
+  in.opacity = alpha;
+  composite_ray<CHANNELS>(in, lanes, seen, distance, total, weights);
+}
+
+// `alpha` and `to_alpha` are scratch. Returns the gradient of the sharpness.
+template <int CHANNELS, typename T, typename Lanes>
+S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, T* to_alpha,
+                                          Samples<T> in, const RayGradients<T>& grad, const Lanes& lanes,
+                                          const Sections<T>& to, T* to_features, T* to_distances) {
+#if !defined(__CUDACC__)
+#pragma omp simd
+#endif
+  for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes)
+    alpha[i] = Section<T>(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal).alpha();
+  lanes.wait();
+  in.opacity = alpha;
+  composite_ray_backward<CHANNELS>(in, grad, lanes, to_alpha, to_features, to_distances, static_cast<T*>(nullptr));
+  lanes.wait();
+  double to_sharpness = 0;
+#if !defined(__CUDACC__)
+#pragma omp simd reduction(+ : to_sharpness)
+#endif
+  for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes) {
+    const Section<T> section(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal);
+    const SectionGradient<T> found(section, to_alpha[i], sections.sdf[i], sections.length[i], sharpness);
+    to.sdf[i] = found.sdf;
+    to.cosine[i] = found.cosine;
+    to.length[i] = found.length;
+    to_sharpness += double(found.sharpness);
+  }
+  return lanes.sum(to_sharpness);
+}
+
+}  // namespace scene3d
