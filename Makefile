@@ -10,12 +10,13 @@ KERNELS := cuda_ext/setup.py cuda_ext/pyproject.toml $(wildcard cuda_ext/csrc/* 
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test lint types unit bench-street bench-ops bench-drive clean
+.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive clean
 
 help:
 	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
 	@echo "make test          lint, types, architecture and all tests"
 	@echo "make lint | types | unit    one part of it"
+	@echo "make sanitize      the tests of the operators with kernels that watch their memory and undefined behaviour"
 	@echo "make bench-street  the figures of benchmarks/README.md"
 	@echo "make bench-ops     the compiled operators against plain PyTorch"
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
@@ -36,6 +37,16 @@ types: setup
 unit: setup
 	$(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 	SCENE3D_OPS=reference $(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile tests/ops
+
+# The sanitizers' libraries must be there before Python is; leaks of Python itself are not looked for.
+SANITIZERS = $$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)
+
+sanitize: setup
+	rm -rf build/sanitized
+	SCENE3D_SANITIZE=1 SCENE3D_CUDA=0 MAX_JOBS=$${MAX_JOBS:-2} $(BIN)/python -m pip install --quiet --no-build-isolation \
+	  --no-deps --target build/sanitized ./cuda_ext
+	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	  PYTHONPATH=build/sanitized $(BIN)/pytest -q tests/ops --ignore tests/ops/test_warp.py
 
 bench-street: setup
 	$(BIN)/python benchmarks/street.py
