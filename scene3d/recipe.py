@@ -282,8 +282,9 @@ def _finish(recipe: Recipe, method: Method) -> None:
     except DataError as error:
         log.warning("%s; the density threshold and the names of clusters stay as they are", error)
         return
-    find_and_name_clusters(method, train_data, val_data, device)
+    # In this order: clusters without names make for quick predictions.
     choose_threshold(method, train_data, recipe.evaluate, device)
+    find_and_name_clusters(method, train_data, val_data, device)
 
 
 def _stored(path_or_name: Path | str) -> tuple[Recipe, Weights, Path]:

@@ -60,7 +60,8 @@ def label_confusion(
 def name_clusters(confusion: Int[Tensor, "classes clusters"], matched_on: str) -> ClusterNames:
     """The one-to-one naming that gets most pixels right (Hungarian matching).
 
-    With more clusters than classes, each left-over cluster takes the class it covers most.
+    With more clusters than classes, each left-over cluster takes the class it covers most; so does one that was
+    matched with a class of which it covers nothing, just because somebody had to be.
 
     Source: Kuhn, "The Hungarian method for the assignment problem", 1955, as solved by scipy.
     """
@@ -69,7 +70,8 @@ def name_clusters(confusion: Int[Tensor, "classes clusters"], matched_on: str) -
     counts = confusion.cpu().numpy()
     rows, columns = linear_sum_assignment(counts, maximize=True)
     names = counts.argmax(axis=0)
-    names[columns] = rows
+    earned = counts[rows, columns] > 0
+    names[columns[earned]] = rows[earned]
     return ClusterNames(tuple(int(name) for name in names), matched_on)
 
 

@@ -179,17 +179,21 @@ class SceneCompletion(nn.Module):
         terms = self._terms(rendering, patches, target, source.present)
         return terms if views.hint is None else terms.joined(hint_terms(self.config.hint, field, views))
 
-    @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
         """Depth and features of the reference view, and the density of the SSCBench grid in front of it.
 
         Where the frames do not say where that grid lies, it lies as on KITTI-360's car.
         """
+        with torch.no_grad():
+            return self.complete(self.encode(frames.image[:, 0], frames.K[:, 0]), frames)
+
+    @torch.no_grad()
+    def complete(self, field: PixelAlignedField, frames: Frames) -> CompletionPrediction:
+        """As `predict`, of a field that is there already."""
         grid_to_cam = frames.grid_to_cam
         if grid_to_cam is None:
             grid_to_cam = default_grid_to_cam().to(frames.K).expand(len(frames.image), 4, 4)
         K, (height, width) = frames.K[:, 0], frames.image.shape[-2:]
-        field = self.encode(frames.image[:, 0], K)
         distance, features = self.render_view(field, height, width)
         return CompletionPrediction(
             depth=distance / ray_lengths(K, height, width),

@@ -19,6 +19,7 @@ from scene3d.errors import ConfigError
 from scene3d.fusion.inward import spread_inward
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import transform
+from scene3d.geometry.voxels import VoxelFrame
 from scene3d.losses import LossTerms
 from scene3d.losses.correlation import feature_correspondence
 from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig
@@ -128,6 +129,11 @@ class SceneSemantics(nn.Module):
         self.register_buffer("centres", torch.zeros(config.clusters, config.codes))
         self.register_buffer("cluster_to_class", torch.full((config.clusters,), IGNORE))
 
+    @property
+    def threshold(self) -> Tensor:
+        """Density (1/m) from which a cell is occupied: that of the field, to be chosen in place."""
+        return self.completion.threshold
+
     def train(self, mode: bool = True) -> SceneSemantics:
         """Only the head ever learns; the field stays as it was loaded."""
         super().train(mode)
@@ -194,14 +200,41 @@ class SceneSemantics(nn.Module):
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
         """The completed scene of the reference view; with classes, once the clusters have names."""
-        prediction = self.completion.predict(frames)
+        field = self.completion.encode(frames.image[:, 0], frames.K[:, 0])
+        prediction = self.completion.complete(field, frames)
         if bool((self.cluster_to_class == IGNORE).all()):
             return prediction
         assert prediction.features is not None
         labels = self.cluster_to_class[self._clusters(prediction.features.movedim(1, -1))]
-        field = self.completion.encode(frames.image[:, 0], frames.K[:, 0])
-        classes = [self._voxel_classes(field.select(i), prediction, i) for i in range(len(labels))]
+        classes = [
+            self.voxel_classes(field.select(i), prediction.density[i], prediction.frame, prediction.grid_to_cam[i])
+            for i in range(len(labels))
+        ]
         return replace(prediction, labels=labels, classes=torch.stack(classes))
+
+    @torch.no_grad()
+    def voxel_classes(
+        self,
+        field: PixelAlignedField,
+        density: Float[Tensor, "X Y Z"],
+        frame: VoxelFrame,
+        grid_to_cam: Float[Tensor, "4 4"],
+    ) -> Int[Tensor, "X Y Z"]:
+        """`SSC` class of each occupied cell of one scene, inside of solids that of their surface; all others are empty.
+
+        Features and clusters are asked for in occupied cells only, which are a few percent of a street.
+        """
+        occupied = density >= self.threshold
+        classes = torch.zeros_like(occupied, dtype=torch.int64)
+        points = transform(grid_to_cam, frame.centres(device=density.device)[occupied].to(grid_to_cam))
+        found = []
+        for part in points.split(self.config.completion.chunk):
+            features = field(part[None]).features
+            assert features is not None
+            found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
+        if found:
+            classes[occupied] = torch.cat(found)
+        return spread_inward(classes, occupied)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The head; everything else is frozen."""
@@ -253,23 +286,6 @@ class SceneSemantics(nn.Module):
         some = torch.randperm(len(features), device=features.device)[: self.config.fit_points]
         self.centres.copy_(spherical_kmeans(self._codes(features[some]), self.config.clusters, restarts=restarts))
         self.cluster_to_class.fill_(IGNORE)
-
-    def _voxel_classes(
-        self, field: PixelAlignedField, prediction: CompletionPrediction, index: int
-    ) -> Int[Tensor, "X Y Z"]:
-        """Class of each occupied cell of one scene, inside of solids that of their surface; all others are empty."""
-        occupied = prediction.density[index] >= prediction.threshold
-        classes = torch.zeros_like(occupied, dtype=torch.int64)
-        cells = prediction.frame.centres(device=occupied.device)[occupied]
-        points = transform(prediction.grid_to_cam[index], cells.to(prediction.grid_to_cam))
-        found = []
-        for part in points.split(self.config.completion.chunk):
-            features = field(part[None]).features
-            assert features is not None
-            found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
-        if found:
-            classes[occupied] = torch.cat(found)
-        return spread_inward(classes, occupied)
 
 
 def _mask(frames: Frames) -> Tensor:

@@ -37,3 +37,9 @@ def test_left_over_clusters_take_the_class_they_cover_most():
     names = name_clusters(matrix, "val")
     assert names.classes == (0, 1, 0)
     assert names.apply(torch.tensor([2, 1, IGNORE])).tolist() == [0, 1, IGNORE]
+
+
+def test_a_cluster_is_not_called_a_class_that_it_has_no_pixel_of():
+    # Class 2 has no pixel in cluster 2, which one-to-one matching would call so all the same.
+    confusion = torch.tensor([[9, 0, 4], [0, 5, 0], [3, 0, 0]])
+    assert name_clusters(confusion, "val").classes == (0, 1, 0)
