@@ -58,6 +58,7 @@ inline Tensor empty_like_shape(const Tensor& like, const std::vector<int64_t>& s
   return torch::stable::new_empty(like, sizes);
 }
 
+// A call through the stable ABI each: outside of inner loops.
 template <typename T>
 const T* read(const Tensor& tensor) {
   return static_cast<const T*>(tensor.const_data_ptr());

@@ -20,11 +20,21 @@ struct Samples {
   }
 };
 
-// CHANNELS > 0 fixes the number of channels at compile time; 0 takes it from the samples.
+// One lane's channels of a row of numbers. CHANNELS > 0 fixes their number at compile time, and they are kept in
+// registers, which nothing that is stored can alias; 0 leaves them in memory.
+template <int CHANNELS, typename T, typename Lanes>
+struct LaneRow {
+  T kept[CHANNELS ? (CHANNELS + Lanes::lanes - 1) / Lanes::lanes : 1];
+  T* memory;
+
+  S3D_HD T& operator[](int64_t channel) { return CHANNELS ? kept[channel / Lanes::lanes] : memory[channel]; }
+};
+
 template <int CHANNELS, typename T, typename Lanes>
 S3D_HD void composite_ray(const Samples<T>& in, const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
   const int64_t channels = CHANNELS ? CHANNELS : in.channels;
-  for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) seen[c] = 0;
+  LaneRow<CHANNELS, T, Lanes> sum{{}, seen};
+  for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum[c] = 0;
   T through = 1, along = 0, opacity = 0;
   for (int64_t i = 0; i < in.count; ++i) {
     const T alpha = in.alpha(i), weight = through * alpha;
@@ -33,8 +43,10 @@ S3D_HD void composite_ray(const Samples<T>& in, const Lanes& lanes, T* seen, T* 
     opacity += weight;
     if (lanes.lane() == 0) weights[i] = weight;
     const T* feature = in.features + i * channels;
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) seen[c] += weight * feature[c];
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum[c] += weight * feature[c];
   }
+  if (CHANNELS)
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) seen[c] = sum[c];
   if (lanes.lane() == 0) {
     *distance = along;
     *total = opacity;
@@ -54,6 +66,9 @@ template <int CHANNELS, typename T, typename Lanes>
 S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& grad, const Lanes& lanes, T* to_opacity,
                                    T* to_features, T* to_distances, T* to_lengths) {
   const int64_t channels = CHANNELS ? CHANNELS : in.channels;
+  LaneRow<CHANNELS, T, Lanes> above{{}, const_cast<T*>(grad.seen)};
+  if (CHANNELS)
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) above[c] = grad.seen[c];
   T through = 1;
   // Every lane walks all samples; lane 0 keeps the transmittance where the gradient will stand.
   for (int64_t i = 0; i < in.count; ++i) {
@@ -63,14 +78,17 @@ S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& 
       to_distances[i] = weight * grad.distance;
     }
     T* feature = to_features + i * channels;
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) feature[c] = weight * grad.seen[c];
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) feature[c] = weight * above[c];
     through *= 1 - alpha;
   }
   T behind = 0;
   for (int64_t i = in.count - 1; i >= 0; --i) {
     T worth = 0;
     const T* feature = in.features + i * channels;
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) worth += feature[c] * grad.seen[c];
+#if !defined(__CUDACC__)
+#pragma omp simd reduction(+ : worth)
+#endif
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) worth += feature[c] * above[c];
     worth = lanes.sum(worth) + grad.distance * in.distances[i] + grad.total + grad.weights[i];
     const T alpha = in.alpha(i), rest = worth - behind;
     if (lanes.lane() == 0) {

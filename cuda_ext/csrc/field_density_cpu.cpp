@@ -22,6 +22,8 @@ std::tuple<Tensor, Tensor> forward(const Tensor& folded, const Tensor& K, const 
     using T = decltype(zero);
     const FieldPointers<T> field{s, extent, read<T>(map), read<T>(k), nullptr, nullptr, read<T>(bias)};
     const FieldNetwork<T> network(s, read<T>(w), read<T>(d));
+    T* dense = write<T>(density);
+    bool* seen = write<bool>(valid);
     torch::stable::parallel_for(0, s.batch * blocks, 4, [&](int64_t begin, int64_t end) {
       FieldBlock<T> block(network, s, BLOCK);
       for (int64_t job = begin; job < end; ++job) {
@@ -29,8 +31,8 @@ std::tuple<Tensor, Tensor> forward(const Tensor& folded, const Tensor& K, const 
         const int64_t count = std::min(BLOCK, (scene + 1) * each - first);
         block.look(field.scene(scene), read<T>(p) + 3 * first, count);
         for (int64_t i = 0; i < count; ++i) {
-          write<T>(density)[first + i] = softplus(block.logit[i]);
-          write<bool>(valid)[first + i] = block.valid[i];
+          dense[first + i] = softplus(block.logit[i]);
+          seen[first + i] = block.valid[i];
         }
       }
     });
@@ -58,6 +60,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad, const Te
     const FieldPointers<T> field{s, extent, read<T>(map), read<T>(k), nullptr, nullptr, read<T>(bias)};
     const FieldNetwork<T> network(s, read<T>(w), read<T>(d));
     FieldGradient<T> gradient(s, network, EACH * BLOCK);
+    const T* above = read<T>(g);
     constexpr int64_t A_TURN = FieldGradient<T>::BLOCKS * EACH;
     for (int64_t start = 0; start < s.batch * blocks; start += A_TURN) {
       gradient.begin_turn();
@@ -70,7 +73,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad, const Te
             const int64_t count = std::min(BLOCK, (scene + 1) * each - first);
             block.look(field.scene(scene), read<T>(p) + 3 * first, count);
             gradient.add(
-                part, scene, block, count, [&](int64_t i) { return read<T>(g)[first + i] * logistic(block.logit[i]); },
+                part, scene, block, count, [&](int64_t i) { return above[first + i] * logistic(block.logit[i]); },
                 [](int64_t, T*) {});
           }
         }

@@ -109,13 +109,14 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(
               look_along_ray_backward<3>(in.view(view), points.data(), m.samples, 3, read<T>(gc) + 3 * from, read<T>(gs)[from], worth.data());
             }
             const T* above = read<T>(gh) + index * s.hidden;
+            const T outside = read<T>(gu)[index];
             T light = 1;
             for (int64_t at = 0; at < m.samples; ++at) {
               const T* row = block.hidden.data() + at * network.columns;
               T along = 0;
 #pragma omp simd reduction(+ : along)
               for (int64_t c = 0; c < s.hidden; ++c) along += row[c] * above[c];
-              worth[at] += along + (block.valid[at] ? T(0) : read<T>(gu)[index]);
+              worth[at] += along + (block.valid[at] ? T(0) : outside);
               through[at] = light;
               light *= 1 - ray.opacity(at, softplus(block.logit[at]));
             }

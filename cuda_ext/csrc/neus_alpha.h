@@ -28,7 +28,7 @@ struct SectionGradient {
   T sdf, cosine, length, sharpness;
 
   S3D_HD SectionGradient(const Section<T>& s, T grad, T at, T along, T sharp) {
-    const T inner = s.raw > 0 && s.raw < 1 ? grad / (s.before + T(Section<T>::SLACK)) : T(0);
+    const T through = grad / (s.before + T(Section<T>::SLACK)), inner = (s.raw > 0) & (s.raw < 1) ? through : T(0);
     const T p = inner * (1 - s.raw) * s.before * (1 - s.before), q = -inner * s.after * (1 - s.after);
     const T to_half = sharp * (q - p);
     sdf = sharp * (p + q);

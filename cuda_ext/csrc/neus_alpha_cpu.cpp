@@ -42,17 +42,21 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad, const Te
     const int64_t blocks = (count + BLOCK - 1) / BLOCK;
     std::vector<double> sums(blocks);
     torch::stable::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+      std::vector<T> parts(BLOCK);
+      T* part = parts.data();
       for (int64_t block = begin; block < end; ++block) {
-        double sum = 0;
-        const int64_t last = smaller(count, (block + 1) * BLOCK);
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = block * BLOCK; i < last; ++i) {
+        const int64_t first = block * BLOCK, last = smaller(count, first + BLOCK);
+#pragma omp simd
+        for (int64_t i = first; i < last; ++i) {
           const SectionGradient<T> found(Section<T>(at[i], along[i], long_[i], sharp, ratio), above[i], at[i], long_[i], sharp);
           a[i] = found.sdf;
           b[i] = found.cosine;
           e[i] = found.length;
-          sum += double(found.sharpness);
+          part[i - first] = found.sharpness;
         }
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < last - first; ++i) sum += double(part[i]);
         sums[block] = sum;
       }
     });

@@ -40,9 +40,8 @@ S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T s
   in.opacity = alpha;
   composite_ray_backward<CHANNELS>(in, grad, lanes, to_alpha, to_features, to_distances, static_cast<T*>(nullptr));
   lanes.wait();
-  double to_sharpness = 0;
 #if !defined(__CUDACC__)
-#pragma omp simd reduction(+ : to_sharpness)
+#pragma omp simd
 #endif
   for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes) {
     const Section<T> section(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal);
@@ -50,8 +49,10 @@ S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T s
     to.sdf[i] = found.sdf;
     to.cosine[i] = found.cosine;
     to.length[i] = found.length;
-    to_sharpness += double(found.sharpness);
+    alpha[i] = found.sharpness;
   }
+  double to_sharpness = 0;
+  for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes) to_sharpness += double(alpha[i]);
   return lanes.sum(to_sharpness);
 }
 

@@ -6,8 +6,10 @@
 
 #if defined(__CUDACC__)
 #define S3D_HD __host__ __device__ __forceinline__
+#define S3D_UNROLL _Pragma("unroll")
 #else
 #define S3D_HD inline __attribute__((always_inline))
+#define S3D_UNROLL _Pragma("GCC unroll 8")
 #endif
 
 namespace scene3d {

@@ -56,7 +56,8 @@ def repeatable(op: Callable[..., Any], reference: Callable[..., Any]) -> Callabl
     """An operator whose CUDA kernel adds atomically; under `torch.use_deterministic_algorithms` its reference."""
 
     def call(*arguments: Any) -> Any:
-        if arguments[0].is_cuda and torch.are_deterministic_algorithms_enabled():
+        on_cuda = any(isinstance(each, torch.Tensor) and each.is_cuda for each in arguments)
+        if on_cuda and torch.are_deterministic_algorithms_enabled():
             return reference(*arguments)
         return op(*arguments)
 

@@ -22,8 +22,8 @@ _MASK = 0xFFFFFFFF
 
 def hash_encode(
     points: Float[Tensor, "N 3"], table: Float[Tensor, "T F"], resolutions: list[int], starts: list[int]
-) -> tuple[Float[Tensor, "N C"], Float[Tensor, "N C 3"]]:
-    """Trilinear features of L grids of rising resolution, one after the other, and their derivative by the points.
+) -> Float[Tensor, "N C"]:
+    """Trilinear features of L grids of rising resolution, one after the other.
 
     Args:
         points: in the unit cube; those outside are moved to its face, where the derivative across it is 0.
@@ -33,11 +33,18 @@ def hash_encode(
             for every corner is indexed by it; any other has a power of two of rows, into which corners are hashed.
 
     Returns:
-        Features [N, L * F] and Jacobian [N, L * F, 3]. Gradients of both flow to the table and to the points.
+        Features [N, L * F]. Gradients flow to the table and to the points.
 
     Source: Mueller et al., "Instant neural graphics primitives with a multiresolution hash encoding", SIGGRAPH 2022.
     """
-    return _forward(points, table, resolutions, starts)
+    return _forward(points, table, resolutions, starts, False)[0]
+
+
+def hash_encode_with_jacobian(
+    points: Float[Tensor, "N 3"], table: Float[Tensor, "T F"], resolutions: list[int], starts: list[int]
+) -> tuple[Float[Tensor, "N C"], Float[Tensor, "N C 3"]]:
+    """As `hash_encode`, and the derivative of every feature by the point. Gradients flow through both."""
+    return _forward(points, table, resolutions, starts, True)
 
 
 def level_starts(resolutions: list[int], largest: int) -> list[int]:
@@ -48,33 +55,43 @@ def level_starts(resolutions: list[int], largest: int) -> list[int]:
     return starts
 
 
-def reference(points: Tensor, table: Tensor, resolutions: list[int], starts: list[int]) -> tuple[Tensor, Tensor]:
-    """Level by level, corner by corner."""
-    features, slopes = [], []
+def reference(
+    points: Tensor, table: Tensor, resolutions: list[int], starts: list[int], jacobian: bool
+) -> tuple[Tensor, Tensor]:
+    """Level by level, corner by corner; the Jacobian has no rows where it is not asked for."""
+    count = len(points) if jacobian else 0
+    features, slopes = [points.new_zeros(len(points), 0)], [points.new_zeros(count, 0, 3)]
     for rows, weight, slope, _ in _levels(points, resolutions, starts):
         values = table[rows]
         features.append((weight[..., None] * values).sum(dim=1))
-        slopes.append(torch.einsum("nkf,nki->nfi", values, slope))
-    if not features:
-        return points.new_zeros(len(points), 0), points.new_zeros(len(points), 0, 3)
+        slopes.append(torch.einsum("nkf,nki->nfi", values[:count], slope[:count]))
     return torch.cat(features, dim=1), torch.cat(slopes, dim=1)
 
 
 def reference_backward(
-    grad: Tensor, grad_jacobian: Tensor, points: Tensor, table: Tensor, resolutions: list[int], starts: list[int]
+    grad: Tensor | None,
+    grad_jacobian: Tensor | None,
+    points: Tensor,
+    table: Tensor,
+    resolutions: list[int],
+    starts: list[int],
+    for_points: bool,
+    for_table: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients to the points and to the table."""
+    """Gradients to the points and to the table; without rows where they are not asked for."""
     to_points, to_table = torch.zeros_like(points), torch.zeros_like(table)
     size = table.shape[1]
     for level, (rows, weight, slope, bend) in enumerate(_levels(points, resolutions, starts)):
-        above = grad[:, level * size : (level + 1) * size]
-        above_slope = grad_jacobian[:, level * size : (level + 1) * size]
-        share = weight[..., None] * above[:, None] + torch.einsum("nki,nfi->nkf", slope, above_slope)
+        here = slice(level * size, (level + 1) * size)
+        values, share = table[rows], torch.zeros_like(table[rows])
+        if grad is not None:
+            share += weight[..., None] * grad[:, None, here]
+            to_points += torch.einsum("nf,nkf,nki->ni", grad[:, here], values, slope)
+        if grad_jacobian is not None:
+            share += torch.einsum("nki,nfi->nkf", slope, grad_jacobian[:, here])
+            to_points += torch.einsum("nfi,nkf,nkij->nj", grad_jacobian[:, here], values, bend)
         to_table.index_add_(0, rows.flatten(), share.flatten(0, 1))
-        values = table[rows]
-        to_points += torch.einsum("nf,nkf,nki->ni", above, values, slope)
-        to_points += torch.einsum("nfi,nkf,nkij->nj", above_slope, values, bend)
-    return to_points, to_table
+    return to_points if for_points else to_points[:0].clone(), to_table if for_table else to_table[:0].clone()
 
 
 def _levels(points: Tensor, resolutions: list[int], starts: list[int]) -> Any:
@@ -106,31 +123,47 @@ def _rows(corner: Tensor, resolution: int, size: int) -> Tensor:
     return hashed & (size - 1)
 
 
-def _fake(points: Tensor, table: Tensor, resolutions: list[int], starts: list[int]) -> Any:
+def _fake(points: Tensor, table: Tensor, resolutions: list[int], starts: list[int], jacobian: bool) -> Any:
     channels = len(resolutions) * table.shape[1]
-    return points.new_empty(points.shape[0], channels), points.new_empty(points.shape[0], channels, 3)
+    return (
+        points.new_empty(points.shape[0], channels),
+        points.new_empty(points.shape[0] if jacobian else 0, channels, 3),
+    )
+
+
+def _fake_backward(*arguments: Any) -> Any:
+    points, table, _, _, for_points, for_table = arguments[2:]
+    return (
+        points.new_empty(points.shape[0] if for_points else 0, 3),
+        table.new_empty(table.shape[0] if for_table else 0, table.shape[1]),
+    )
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
-    points, table, *ctx.levels = inputs
+    points, table, ctx.resolutions, ctx.starts, ctx.jacobian = inputs
     ctx.save_for_backward(points, table)
+    ctx.set_materialize_grads(False)
 
 
-def _grads(ctx: Any, grad: Tensor, grad_jacobian: Tensor) -> Any:
-    return *_backward(grad, grad_jacobian, *ctx.saved_tensors, *ctx.levels), None, None
+def _grads(ctx: Any, grad: Tensor | None, grad_jacobian: Tensor | None) -> Any:
+    wanted = ctx.needs_input_grad[:2]
+    slopes = grad_jacobian if ctx.jacobian else None
+    found = _backward(grad, slopes, *ctx.saved_tensors, ctx.resolutions, ctx.starts, *wanted)
+    return *(each if asked else None for each, asked in zip(found, wanted, strict=True)), None, None, None
 
 
 _INPUTS = "Tensor points, Tensor table, int[] resolutions, int[] starts"
 _backward = repeatable(
     operator(
-        f"hash_encode_backward(Tensor grad, Tensor grad_jacobian, {_INPUTS}) -> (Tensor, Tensor)",
+        f"hash_encode_backward(Tensor? grad, Tensor? grad_jacobian, {_INPUTS}, bool for_points, bool for_table) "
+        "-> (Tensor, Tensor)",
         reference=reference_backward,
-        fake=lambda grad, grad_jacobian, points, table, *_: (torch.empty_like(points), torch.empty_like(table)),
+        fake=_fake_backward,
     ),
     reference_backward,
 )
 _forward = operator(
-    f"hash_encode({_INPUTS}) -> (Tensor, Tensor)",
+    f"hash_encode({_INPUTS}, bool jacobian) -> (Tensor, Tensor)",
     reference=reference,
     fake=_fake,
     backward=_grads,

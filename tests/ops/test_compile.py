@@ -59,7 +59,7 @@ def _sweep() -> Case:
 def _hash() -> Case:
     starts = level_starts([2, 5], 64)
     points = torch.rand(7, 3)
-    return lambda table: hash_encode(points, table, [2, 5], starts)[0], torch.randn(starts[-1], 2)
+    return lambda table: hash_encode(points, table, [2, 5], starts), torch.randn(starts[-1], 2)
 
 
 def _density() -> Case:

@@ -49,7 +49,7 @@ def _hash() -> list[torch.Tensor]:
     resolutions = [4, 8, 16, 32]
     starts = level_starts(resolutions, 1024)
     table = torch.randn(starts[-1], 2, requires_grad=True)
-    return [hash_encode(torch.rand(5000, 3), table, resolutions, starts)[0], table]
+    return [hash_encode(torch.rand(5000, 3), table, resolutions, starts), table]
 
 
 def _densities() -> list[torch.Tensor]:
