@@ -62,9 +62,10 @@ struct RayGradients {
 
 // g_i = <dL/dseen, f_i> + dL/ddistance t_i + dL/dtotal + dL/dw_i; from far to near
 // A_{i-1} = a_i g_i + (1 - a_i) A_i, and dL/da_i = T_i (g_i - A_i), dL/df_i = w_i dL/dseen.
-template <int CHANNELS, typename T, typename Lanes>
+// `to_feature(i, weight)` writes the gradient of the features of sample i: weight times dL/dseen.
+template <int CHANNELS, typename T, typename Lanes, typename ToFeature>
 S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& grad, const Lanes& lanes, T* to_opacity,
-                                   T* to_features, T* to_distances, T* to_lengths) {
+                                   const ToFeature& to_feature, T* to_distances, T* to_lengths) {
   const int64_t channels = CHANNELS ? CHANNELS : in.channels;
   LaneRow<CHANNELS, T, Lanes> above{{}, const_cast<T*>(grad.seen)};
   if (CHANNELS)
@@ -77,8 +78,7 @@ S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& 
       to_opacity[i] = through;
       to_distances[i] = weight * grad.distance;
     }
-    T* feature = to_features + i * channels;
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) feature[c] = weight * above[c];
+    to_feature(i, weight);
     through *= 1 - alpha;
   }
   T behind = 0;

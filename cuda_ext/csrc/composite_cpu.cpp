@@ -1,5 +1,6 @@
 // composite on the CPU: a ray at a time, rays shared out over threads.
 #include "composite_checks.h"
+#include "feature_rows.h"
 
 namespace scene3d {
 namespace {
@@ -47,6 +48,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_features,
   Tensor to_distances = empty_like_shape(a, {size.samples}), to_lengths = empty_like_shape(a, {l ? size.samples : 0});
   with_scalar(a, [&](auto zero) {
     using T = decltype(zero);
+    const bool past = past_the_cache(write<T>(to_features), size.samples * size.channels);
     with_channels(size.channels, [&](auto channels) {
       torch::stable::parallel_for(0, size.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
         for (int64_t ray = begin; ray < end; ++ray) {
@@ -55,10 +57,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_features,
                               l ? read<T>(*l) + first : nullptr, count, size.channels};
           const RayGradients<T> grad{read<T>(gf) + ray * size.channels, read<T>(gd)[ray], read<T>(go)[ray],
                                      read<T>(gw) + first};
-          composite_ray_backward<channels()>(in, grad, OneLane{}, write<T>(to_opacity) + first,
-                                             write<T>(to_features) + first * size.channels, write<T>(to_distances) + first,
-                                             l ? write<T>(to_lengths) + first : nullptr);
+          const FeatureRows<channels(), T> rows{write<T>(to_features) + first * size.channels, grad.seen, size.channels, past};
+          composite_ray_backward<channels()>(in, grad, OneLane{}, write<T>(to_opacity) + first, rows,
+                                             write<T>(to_distances) + first, l ? write<T>(to_lengths) + first : nullptr);
         }
+        finish_writes();
       });
     });
   });

@@ -37,8 +37,8 @@ __global__ void composite_rays_backward(Packed<T> in, const T* seen, const T* di
     int64_t first;
     const Samples<T> ray = in.ray(r, &first);
     const RayGradients<T> grad{seen + r * in.channels, distance[r], total[r], weights + first};
-    composite_ray_backward<0>(ray, grad, WarpLanes{}, to_opacity + first, to_features + first * in.channels,
-                              to_distances + first, to_lengths ? to_lengths + first : nullptr);
+    composite_ray_backward<0>(ray, grad, WarpLanes{}, to_opacity + first,
+                              FeatureLanes<T>{to_features + first * in.channels, grad.seen, in.channels}, to_distances + first, to_lengths ? to_lengths + first : nullptr);
   }
 }
 

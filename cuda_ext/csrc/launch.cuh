@@ -78,4 +78,16 @@ struct WarpLanes {
   }
 };
 
+// Gradients of features, written by the lanes of a warp; see FeatureRows.
+template <typename T>
+struct FeatureLanes {
+  T* to;
+  const T* above;
+  int64_t channels;
+
+  __device__ void operator()(int64_t i, T weight) const {
+    for (int64_t c = threadIdx.x % WARP; c < channels; c += WARP) to[i * channels + c] = weight * above[c];
+  }
+};
+
 }  // namespace scene3d

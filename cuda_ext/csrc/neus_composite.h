@@ -27,10 +27,10 @@ S3D_HD void neus_composite_ray(const Sections<const T>& sections, T sharpness, T
 }
 
 // `alpha` and `to_alpha` are scratch. Returns the gradient of the sharpness.
-template <int CHANNELS, typename T, typename Lanes>
+template <int CHANNELS, typename T, typename Lanes, typename ToFeature>
 S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, T* to_alpha,
                                           Samples<T> in, const RayGradients<T>& grad, const Lanes& lanes,
-                                          const Sections<T>& to, T* to_features, T* to_distances) {
+                                          const Sections<T>& to, const ToFeature& to_feature, T* to_distances) {
 #if !defined(__CUDACC__)
 #pragma omp simd
 #endif
@@ -38,7 +38,7 @@ S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T s
     alpha[i] = Section<T>(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal).alpha();
   lanes.wait();
   in.opacity = alpha;
-  composite_ray_backward<CHANNELS>(in, grad, lanes, to_alpha, to_features, to_distances, static_cast<T*>(nullptr));
+  composite_ray_backward<CHANNELS>(in, grad, lanes, to_alpha, to_feature, to_distances, static_cast<T*>(nullptr));
   lanes.wait();
 #if !defined(__CUDACC__)
 #pragma omp simd

@@ -1,6 +1,7 @@
 // neus_composite on the CPU: a ray at a time, rays shared out over threads.
 #include <tuple>
 
+#include "feature_rows.h"
 #include "neus_composite_checks.h"
 
 namespace scene3d {
@@ -54,6 +55,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     using T = decltype(zero);
     const NeusRays<T> in{read<T>(s), read<T>(c), read<T>(d), read<T>(f), read<T>(t), read<int64_t>(o), size};
     const T sharp = *read<T>(sharpness);
+    const bool past = past_the_cache(write<T>(to_features), size.samples * size.channels);
     std::vector<double> sums(size.rays);  // added up in order, whatever the number of threads
     with_channels(size.channels, [&](auto channels) {
       torch::stable::parallel_for(0, size.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
@@ -64,10 +66,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> backward(
           to_alpha.resize(count);
           const RayGradients<T> grad{read<T>(gf) + ray * size.channels, read<T>(gd)[ray], read<T>(go)[ray], read<T>(gw) + first};
           const Sections<T> to{write<T>(to_sdf) + first, write<T>(to_cosine) + first, write<T>(to_length) + first};
+          const FeatureRows<channels(), T> rows{write<T>(to_features) + first * size.channels, grad.seen, size.channels, past};
           sums[ray] = neus_composite_ray_backward<channels()>(
               in.sections(first), sharp, T(anneal), alpha.data(), to_alpha.data(), in.samples(first, count), grad, OneLane{}, to,
-              write<T>(to_features) + first * size.channels, write<T>(to_distances) + first);
+              rows, write<T>(to_distances) + first);
         }
+        finish_writes();
       });
     });
     double total = 0;

@@ -26,7 +26,7 @@ __global__ void rays_backward(NeusRays<T> in, const T* sharpness, T anneal, T* a
     const Sections<T> here{to.sdf + at.first, to.cosine + at.first, to.length + at.first};
     const double sum = neus_composite_ray_backward<0>(
         in.sections(at.first), *sharpness, anneal, alpha + at.first, to_alpha + at.first, in.samples(at.first, at.count), grad,
-        WarpLanes{}, here, to_features + at.first * in.size.channels, to_distances + at.first);
+        WarpLanes{}, here, FeatureLanes<T>{to_features + at.first * in.size.channels, grad.seen, in.size.channels}, to_distances + at.first);
     if (WarpLanes{}.lane() == 0) sums[ray] = sum;
   }
 }

@@ -75,8 +75,10 @@ void one_composite(int64_t samples, int64_t channels, bool density, std::mt19937
     std::vector<double> to_distances(samples), to_lengths(samples);
     const auto run = [&](const auto& lanes) {
       scene3d::composite_ray<0>(in, lanes, seen.data(), &ray[0], &ray[1], weights.data());
-      scene3d::composite_ray_backward<0>(in, grad, lanes, to_opacity.data(), to_features.data(), to_distances.data(),
-                                         to_lengths.data());
+      const auto to_feature = [&](int64_t i, double weight) {
+        for (int64_t c = lanes.lane(); c < channels; c += lanes.lanes) to_features[i * channels + c] = weight * to_seen[c];
+      };
+      scene3d::composite_ray_backward<0>(in, grad, lanes, to_opacity.data(), to_feature, to_distances.data(), to_lengths.data());
     };
     if (emulated) as_a_warp(run); else run(scene3d::OneLane{});
     for (const auto* part : {&seen, &ray, &weights, &to_opacity, &to_features, &to_distances, &to_lengths})
