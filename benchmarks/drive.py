@@ -8,7 +8,6 @@ The folder gets the run, the results of the frame, and one picture, drive.png, w
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import torch
@@ -32,17 +31,13 @@ FARTHEST = 60.0  # metres; what the colours of both depth pictures span
 
 def main() -> None:
     options = _options()
-    changes = [f"data.root={options.drive.resolve()}", f"data.snippets.hints={(options.out / 'hints').resolve()}"]
+    changes = [f"data.root={options.drive.resolve()}"]
     if options.poses:
         changes.append(f"data.scan_poses={options.poses.resolve()}")
     if not options.from_scratch:
         # The geometry of the packaged weights; their semantic head stays behind.
         changes += [f"train.start_from={recipes.packaged()['street']}", "train.part=completion."]
     recipe = recipes.load_recipe(options.config, changes)
-    (options.out / "hints").mkdir(parents=True, exist_ok=True)
-    start = time.process_time()
-    recipes.match(recipe, workers=1)
-    print(f"matching: {(time.process_time() - start) / 60:.1f} CPU minutes")
     run = recipes.train(recipe, options.out / "run")
     print(recipes.evaluate(run, split="train").as_markdown())
     frames = _frame(recipe, options.frame)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from scene3d.data.street import make_street
+from scene3d.data.street.truth import true_view
+from scene3d.fusion.inward import spread_inward
+from scene3d.fusion.voxelise import voxelise
+from scene3d.geometry.se3 import transform
+from scene3d.geometry.voxels import SSCBENCH
+from scene3d.methods.scene_semantics import SceneSemantics
 from scene3d.ops.composite import composite
 from scene3d.ops.field_density import field_density
 from scene3d.ops.frequencies import encode_frequencies, encoded_size
@@ -20,6 +27,8 @@ from scene3d.ops.pixel_field import FieldArrays
 from scene3d.ops.plane_sweep import plane_sweep
 from scene3d.ops.sample_views import sample_views
 from scene3d.ops.sample_views_composite import sample_views_composite
+from scene3d.recipe import load
+from scene3d.structures.labels import CITYSCAPES_TO_SSC, remap
 
 Way = Callable[..., Tensor]
 
@@ -314,7 +323,7 @@ def hashes() -> Iterator[Case]:
             weight = torch.where(corners == 1, along, 1 - along).prod(dim=-1)
             corner = cell.long()[:, None] + corners
             if (resolution + 1) ** 3 <= end - start:
-                index = (corner[..., 2] * (resolution + 1) + corner[..., 1]) * (resolution + 1) + corner[..., 0]
+                index = (corner[..., 0] * (resolution + 1) + corner[..., 1]) * (resolution + 1) + corner[..., 2]
             else:
                 a, b, c = (corner[..., i] * PRIMES[i] for i in range(3))
                 index = (a ^ b ^ c) % (end - start)
@@ -323,8 +332,9 @@ def hashes() -> Iterator[Case]:
 
     def eager_slope(t: Tensor) -> Tensor:
         """Of every feature in one direction each, through a gradient that can be differentiated again."""
-        x = points.clone().requires_grad_()
-        (slope,) = torch.autograd.grad((eager(t, x) @ direction).sum(), x, create_graph=True)
+        with torch.enable_grad():
+            x = points.clone().requires_grad_()
+            (slope,) = torch.autograd.grad((eager(t, x) @ direction).sum(), x, create_graph=True)
         return slope
 
     def kernel(t: Tensor) -> Tensor:
@@ -345,6 +355,47 @@ def hashes() -> Iterator[Case]:
     yield Case(name, (table,), True, eager_slope, kernel_slope, asked=10, **cost, **one)
 
 
+def completions() -> Iterator[Case]:
+    """Classes of all 256 x 256 x 32 cells of a street's view, by the packaged weights, from the finished map."""
+    predictor = load("street", device="cpu")
+    method = predictor.method
+    assert isinstance(method, SceneSemantics)
+    frames = true_view(make_street(9000), 20, predictor.view.camera)
+    assert frames.grid_to_cam is not None
+    K, grid_to_cam, chunk = frames.K[:, 0], frames.grid_to_cam, method.config.completion.chunk
+    with torch.no_grad():
+        made = method.completion.encode(frames.image[:, 0], K)
+    decoder, extent = made.decoder, torch.tensor([float(made.width), float(made.height)])
+    assert decoder.to_features is not None
+    points = transform(grid_to_cam[0], SSCBENCH.centres())
+
+    def eager(folded: Tensor) -> Tensor:
+        """Everything asked of every cell, some of them at a time."""
+        density, classes = [], []
+        maps = folded.permute(0, 3, 1, 2)
+        for part in points.reshape(-1, 3).split(chunk):
+            depth = part[:, 2:].clamp(min=1e-3)
+            place = ((part / depth) @ K[0].T)[:, :2]
+            inverse = (1 / depth - 1 / made.far) / (1 / made.near - 1 / made.far)
+            position = torch.cat([2 * place / extent - 1, 2 * inverse - 1], dim=-1).clamp(-2, 2)
+            fetched = _grid_sample(maps, place[None, None], extent)[0, :, 0].T
+            hidden = functional.relu(fetched + decoder.from_position(encode_frequencies(position, decoder.octaves)))
+            seen = ((place >= 0) & (place <= extent)).all(dim=-1) & (part[:, 2] > 1e-3)
+            density.append(functional.softplus(decoder.to_density(hidden)[:, 0]) * seen)
+            codes = method.head.eval()(method.completion.expand(decoder.to_features(hidden)))
+            nearest = (codes @ functional.normalize(method.centres, dim=-1).T).argmax(dim=-1)
+            classes.append(remap(method.cluster_to_class[nearest], CITYSCAPES_TO_SSC))
+        occupied = (torch.cat(density) >= method.threshold).reshape(SSCBENCH.shape)
+        return spread_inward(torch.cat(classes).reshape(SSCBENCH.shape) * occupied, occupied).float()
+
+    def kernel(folded: Tensor) -> Tensor:
+        field = replace(made, folded=folded)
+        density = voxelise(field, SSCBENCH, grid_to_cam, chunk=chunk)[0]
+        return method.voxel_classes(field, density, SSCBENCH, grid_to_cam[0]).float()
+
+    yield Case("completion of 256x256x32 cells, from the finished map", (made.folded,), False, eager, kernel, asked=5)
+
+
 def _weights(alpha: Tensor) -> Tensor:
     through = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1 - alpha + 1e-7], dim=1), dim=1)
     return alpha * through[:, :-1]
@@ -355,4 +406,4 @@ def _grid_sample(maps: Tensor, place: Tensor, extent: Tensor) -> Tensor:
     return functional.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
-CASES = (composites, sections, sweeps, looks, gathers, marches, hashes)
+CASES = (composites, sections, sweeps, looks, gathers, marches, hashes, completions)

@@ -19,8 +19,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
 from op_cases import CASES, Case, Way
@@ -74,6 +76,7 @@ def _options() -> argparse.Namespace:
 
 
 def _time_row(case: Case, options: argparse.Namespace, speed: tuple[float, float]) -> str:
+    _check(case)
     eager, kernel = (_milliseconds(_call(case, way), options.repeats) for way in (case.eager, case.kernel))
     others: list[float | None] = [None, None]
     if case.idiom is not None:
@@ -90,6 +93,18 @@ def _time_row(case: Case, options: argparse.Namespace, speed: tuple[float, float
     )
 
 
+def _check(case: Case) -> None:
+    """All ways say the same, to a thousandth of its size; else their times mean nothing."""
+    torch.manual_seed(0)
+    expected = _call(replace(case, backward=False), case.eager)()
+    for way in (case.kernel, case.idiom):
+        if way is not None:
+            found = _call(replace(case, backward=False), way)()
+            off = ((found - expected).norm() / expected.norm()).item()
+            if not off < 1e-3:
+                raise SystemExit(f"{case.name}: ways differ by {off:.2g} of the result")
+
+
 def _compiled(case: Case, repeats: int) -> float | None:
     """None where inductor gives up, as on gradients of gradients."""
     torch.compiler.reset()
@@ -100,7 +115,7 @@ def _compiled(case: Case, repeats: int) -> float | None:
         return None
 
 
-def _call(case: Case, way: Way) -> Callable[[], object]:
+def _call(case: Case, way: Way) -> Callable[[], Any]:
     def forward() -> Tensor:
         with torch.no_grad():
             return way(*case.leaves)

@@ -60,6 +60,31 @@ struct RayGradients {
   const T* weights;  // [samples]
 };
 
+// g_i of the samples from, from + 1, ...; see below.
+template <int CHANNELS, typename T, typename Lanes, typename Row>
+S3D_HD void worth_of_samples(const Samples<T>& in, const RayGradients<T>& grad, Row& above, const Lanes& lanes, int64_t from,
+                             int64_t some, T* worth) {
+  const int64_t channels = CHANNELS ? CHANNELS : in.channels;
+  if constexpr (CHANNELS > 0 && CHANNELS <= 4 && Lanes::lanes == 1) {
+    for (int64_t k = 0; k < some; ++k) {
+      const T* feature = in.features + (from + k) * CHANNELS;
+      T sum = 0;
+      for (int64_t c = 0; c < CHANNELS; ++c) sum += feature[c] * above[c];
+      worth[k] = sum + grad.distance * in.distances[from + k] + grad.total + grad.weights[from + k];
+    }
+    return;
+  }
+  for (int64_t k = 0; k < some; ++k) {
+    T sum = 0;
+    const T* feature = in.features + (from + k) * channels;
+#if !defined(__CUDACC__)
+#pragma omp simd reduction(+ : sum)
+#endif
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum += feature[c] * above[c];
+    worth[k] = lanes.sum(sum) + grad.distance * in.distances[from + k] + grad.total + grad.weights[from + k];
+  }
+}
+
 // g_i = <dL/dseen, f_i> + dL/ddistance t_i + dL/dtotal + dL/dw_i; from far to near
 // A_{i-1} = a_i g_i + (1 - a_i) A_i, and dL/da_i = T_i (g_i - A_i), dL/df_i = w_i dL/dseen.
 // `to_feature(i, weight)` writes the gradient of the features of sample i: weight times dL/dseen.
@@ -81,27 +106,28 @@ S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& 
     to_feature(i, weight);
     through *= 1 - alpha;
   }
+  // What a unit of weight of each sample is worth comes first for some samples: on a single lane that makes vectors.
+  constexpr int64_t TOGETHER = Lanes::lanes == 1 ? 32 : 1;
   T behind = 0;
-  for (int64_t i = in.count - 1; i >= 0; --i) {
-    T worth = 0;
-    const T* feature = in.features + i * channels;
-#if !defined(__CUDACC__)
-#pragma omp simd reduction(+ : worth)
-#endif
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) worth += feature[c] * above[c];
-    worth = lanes.sum(worth) + grad.distance * in.distances[i] + grad.total + grad.weights[i];
-    const T alpha = in.alpha(i), rest = worth - behind;
-    if (lanes.lane() == 0) {
-      const T to_alpha = to_opacity[i] * rest;
-      if (in.lengths) {
-        const T slope = to_alpha * (1 - alpha);  // d alpha = (1 - alpha) (length d density + density d length)
-        to_opacity[i] = slope * in.lengths[i];
-        to_lengths[i] = slope * in.opacity[i];
-      } else {
-        to_opacity[i] = to_alpha;
+  for (int64_t last = in.count; last > 0; last -= TOGETHER) {
+    const int64_t from = last > TOGETHER ? last - TOGETHER : 0, some = last - from;
+    T worth[TOGETHER];
+    worth_of_samples<CHANNELS>(in, grad, above, lanes, from, some, worth);
+    for (int64_t k = some - 1; k >= 0; --k) {
+      const int64_t i = from + k;
+      const T alpha = in.alpha(i), rest = worth[k] - behind;
+      if (lanes.lane() == 0) {
+        const T to_alpha = to_opacity[i] * rest;
+        if (in.lengths) {
+          const T slope = to_alpha * (1 - alpha);  // d alpha = (1 - alpha) (length d density + density d length)
+          to_opacity[i] = slope * in.lengths[i];
+          to_lengths[i] = slope * in.opacity[i];
+        } else {
+          to_opacity[i] = to_alpha;
+        }
       }
+      behind += alpha * rest;
     }
-    behind += alpha * rest;
   }
 }
 

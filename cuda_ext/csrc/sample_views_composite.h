@@ -33,7 +33,9 @@ template <int CHANNELS, typename T>
 S3D_HD void look_along_ray(const View<T>& view, const T* points, const T* weights, int64_t samples, int64_t count, T* sum,
                            T* share) {
   const int64_t channels = CHANNELS ? CHANNELS : count;
-  for (int64_t c = 0; c < channels; ++c) sum[c] = 0;
+  T kept[CHANNELS ? CHANNELS : 1];  // in registers, where nothing aliases it
+  T* added = CHANNELS ? kept : sum;
+  for (int64_t c = 0; c < channels; ++c) added[c] = 0;
   T total = 0;
   for (int64_t s = 0; s < samples; ++s) {
     bool seen;
@@ -45,9 +47,11 @@ S3D_HD void look_along_ray(const View<T>& view, const T* points, const T* weight
     const T* b = view.map + corners.cell[1] * channels;
     const T* d = view.map + corners.cell[2] * channels;
     const T* e = view.map + corners.cell[3] * channels;
-    for (int64_t c = 0; c < channels; ++c) sum[c] += w[0] * a[c] + w[1] * b[c] + w[2] * d[c] + w[3] * e[c];
+    for (int64_t c = 0; c < channels; ++c) added[c] += w[0] * a[c] + w[1] * b[c] + w[2] * d[c] + w[3] * e[c];
     if (seen) total += weights[s];
   }
+  if (CHANNELS)
+    for (int64_t c = 0; c < channels; ++c) sum[c] = kept[c];
   *share = total;
 }
 

@@ -29,18 +29,35 @@ def minimum_reprojection(
     target: Float[Tensor, "P 3 h w"],
     seen: Bool[Tensor, "P V h w"],
     ssim_weight: float = 0.85,
+    still: Float[Tensor, "P V 3 h w"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean over pixels of the smallest error over the source views that see the pixel.
 
     A pixel that is hidden in one view is judged by another; a pixel that no view sees counts neither
     in the sum nor in the number.
 
-    Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, eq. 4.
+    Args:
+        rendered: patches as reconstructed from each of V source views.
+        target: patches, RGB in [0, 1].
+        seen: whether a source view sees a pixel.
+        ssim_weight: see `photometric_error`.
+        still: what the source views show at the same pixels, as if nothing had moved. Where one of them is more
+            like the target than every reconstruction, something moves along with the camera, or the camera stands:
+            such pixels do not count.
+
+    Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, eq. 4 and 5.
     """
-    patches, views = rendered.shape[:2]
-    repeated = target[:, None].expand_as(rendered)
-    error = photometric_error(rendered.flatten(0, 1), repeated.flatten(0, 1), ssim_weight)
-    error = error.unflatten(0, (patches, views)).masked_fill(~seen, torch.inf)
-    best = error.amin(dim=1)
+    best = _least_error(rendered, target, seen, ssim_weight)
     counted = seen.any(dim=1)
+    if still is not None:
+        counted = counted & (best.detach() < _least_error(still, target, seen, ssim_weight))
     return best.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)
+
+
+def _least_error(
+    patches: Float[Tensor, "P V 3 h w"], target: Float[Tensor, "P 3 h w"], seen: Bool[Tensor, "P V h w"], weight: float
+) -> Float[Tensor, "P h w"]:
+    """Over the views that see a pixel; infinite where none does."""
+    repeated = target[:, None].expand_as(patches)
+    error = photometric_error(patches.flatten(0, 1), repeated.flatten(0, 1), weight)
+    return error.unflatten(0, patches.shape[:2]).masked_fill(~seen, torch.inf).amin(dim=1)

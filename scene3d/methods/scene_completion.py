@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -50,6 +50,8 @@ class CompletionLossConfig(Config):
         smoothness: of the depth.
         features: reconstruction of the teacher's features.
         feature_smoothness: of the rendered features.
+        automask: leave out pixels that some source view matches better as if nothing had moved; for drives of one
+            camera in traffic.
         unseen_limit: a source view counts for a ray while less than this share of its weight lies where
             the view cannot see or the field has no evidence.
     """
@@ -59,6 +61,7 @@ class CompletionLossConfig(Config):
     smoothness: float = Field(0.001, ge=0)
     features: float = Field(0.2, ge=0)
     feature_smoothness: float = Field(0.25, ge=0)
+    automask: bool = False
     unseen_limit: float = Field(0.9, gt=0, le=1)
 
 
@@ -176,7 +179,7 @@ class SceneCompletion(nn.Module):
         distances = self._distances(rays, jitter=True)
         sources = SourceViews(source.image, source.K, invert(source.cam_to_field), source.valid)
         rendering = render(field, rays, distances, sources=sources, features=self.teacher is not None)
-        terms = self._terms(rendering, patches, target, source.present)
+        terms = self._terms(rendering, patches, target, source)
         return terms if views.hint is None else terms.joined(hint_terms(self.config.hint, field, views))
 
     def predict(self, frames: Frames) -> CompletionPrediction:
@@ -248,7 +251,7 @@ class SceneCompletion(nn.Module):
         rendering: Rendering,
         patches: Patches,
         target: PlacedViews,
-        sources_present: Bool[Tensor, "B S"],
+        source: PlacedViews,
     ) -> LossTerms:
         config, size = self.config.loss, patches.size
         assert rendering.colour is not None and rendering.unseen is not None
@@ -256,11 +259,12 @@ class SceneCompletion(nn.Module):
         valid = patches.take(target.valid[:, :, None].float()).flatten(0, 1)[:, 0] > 0.5
         colour = rearrange(rendering.colour, "b v (p h w) c -> (b p) v c h w", h=size, w=size)
         hidden = torch.maximum(rendering.unseen, rendering.unknown[:, None])
-        seen = (hidden < config.unseen_limit) & sources_present[..., None]
+        seen = (hidden < config.unseen_limit) & source.present[..., None]
         seen = rearrange(seen, "b v (p h w) -> (b p) v h w", h=size, w=size) & valid[:, None]
         nearness = rearrange(rendering.nearness, "b (p h w) -> (b p) h w", h=size, w=size)
+        still = patches.take_everywhere(source.image).flatten(0, 1) if config.automask else None
         terms = {
-            "photometric": minimum_reprojection(colour, image, seen, config.ssim),
+            "photometric": minimum_reprojection(colour, image, seen, config.ssim, still),
             "smoothness": edge_aware_smoothness(nearness, image),
         }
         if self.teacher is not None and rendering.features is not None:

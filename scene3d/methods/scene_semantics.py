@@ -35,6 +35,9 @@ from scene3d.volume.renderer import render
 from scene3d.volume.sampling import inverse_distances
 from scene3d.volume.surface_balls import dense_ball_features, draw_surface_points
 
+HEADS_AT_ONCE = 2**14
+"""Points whose features, as wide as the teacher's, are held at a time when no gradient is needed."""
+
 
 class PairConfig(Config):
     """One kind of pairs in the correspondence loss: its weight, and the cosine from which a pair is alike."""
@@ -228,7 +231,7 @@ class SceneSemantics(nn.Module):
         classes = torch.zeros_like(occupied, dtype=torch.int64)
         points = transform(grid_to_cam, frame.centres(device=density.device)[occupied].to(grid_to_cam))
         found = []
-        for part in points.split(self.config.completion.chunk):
+        for part in points.split(HEADS_AT_ONCE):
             features = field(part[None]).features
             assert features is not None
             found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
@@ -270,7 +273,7 @@ class SceneSemantics(nn.Module):
     def _clusters(self, features: Float[Tensor, "*batch C"]) -> Int[Tensor, "*batch"]:
         """Nearest cluster of the field's features."""
         flat = features.reshape(-1, features.shape[-1])
-        parts = [assign(self._codes(part), self.centres) for part in flat.split(self.config.completion.chunk)]
+        parts = [assign(self._codes(part), self.centres) for part in flat.split(HEADS_AT_ONCE)]
         return torch.cat(parts).reshape(features.shape[:-1])
 
     def _codes(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:

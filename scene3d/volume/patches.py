@@ -29,6 +29,13 @@ class Patches:
         picked = maps[batch, self.view[..., None, None], :, rows[..., :, None], columns[..., None, :]]
         return rearrange(picked, "b p h w c -> b p c h w")
 
+    def take_everywhere(self, maps: Float[Tensor, "B S C H W"]) -> Float[Tensor, "B P S C p p"]:
+        """What the same pixels show of a map of any views, whichever view the patches are of."""
+        batch = torch.arange(maps.shape[0], device=maps.device)[:, None, None, None]
+        rows, columns = self._pixels()
+        picked = maps[batch, :, :, rows[..., :, None], columns[..., None, :]]
+        return rearrange(picked, "b p h w s c -> b p s c h w")
+
     def take_cell(self, maps: Float[Tensor, "B V C h w"]) -> Float[Tensor, "B P C"]:
         """The cell of each patch in a map whose stride is the patch size."""
         batch = torch.arange(maps.shape[0], device=maps.device)[:, None]

@@ -36,3 +36,14 @@ def test_pixels_that_no_view_sees_do_not_dilute_the_loss():
     seen[..., :4] = False
     torch.testing.assert_close(minimum_reprojection(rendered, target, seen, ssim_weight=0.0), full)
     assert minimum_reprojection(rendered, target, torch.zeros_like(seen)) == 0
+
+
+def test_what_moves_with_the_camera_does_not_count():
+    target = torch.rand(2, 3, 8, 8)
+    rendered = torch.rand(2, 1, 3, 8, 8)
+    seen = torch.ones(2, 1, 8, 8, dtype=torch.bool)
+    # The first patch looks as it did before; the second is better explained by the reconstruction.
+    still = torch.stack([target[:1], 1 - target[1:].round()], dim=0)
+    rendered[1, 0] = (target[1] + 0.05).clamp(max=1)
+    found = minimum_reprojection(rendered, target, seen, still=still)
+    torch.testing.assert_close(found, minimum_reprojection(rendered[1:], target[1:], seen[1:]))

@@ -32,3 +32,12 @@ def test_patches_reach_every_border_and_only_usable_views():
     assert sorted(set(patches.view.flatten().tolist())) == [1, 2]
     assert patches.top.min() == 0 and patches.top.max() == 2
     assert patches.left.min() == 0 and patches.left.max() == 4
+
+
+def test_the_same_pixels_of_every_view():
+    maps = torch.rand(2, 3, 4, 20, 30)
+    patches = draw_patches(torch.ones(2, 3, dtype=torch.bool), 20, 30, count=5, size=8, on_grid=False)
+    everywhere = patches.take_everywhere(maps)
+    assert everywhere.shape == (2, 5, 3, 4, 8, 8)
+    own = everywhere[torch.arange(2)[:, None], torch.arange(5), patches.view]
+    torch.testing.assert_close(own, patches.take(maps))
