@@ -49,6 +49,7 @@ def compile_flags() -> list[str]:
         "-std=c++20",
         "-fno-math-errno",
         "-fno-trapping-math",
+        "-fno-thread-jumps",  # would turn clamps into branches, and what follows into blends of both
         "-ffp-contract=fast",
         "-fopenmp-simd",
         "-fvisibility=hidden",

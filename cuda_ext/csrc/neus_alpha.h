@@ -25,9 +25,9 @@ struct Section {
     raw = (to - at + T(SLACK) * product) * quotient;
   }
 
-  S3D_HD static T decay(T x) { return exponential(x < -30 ? T(30) : x > 30 ? T(-30) : -x); }  // NaN stays NaN
+  S3D_HD static T decay(T x) { return bounded_exponential(clamped(-x, T(-30), T(30))); }
 
-  S3D_HD T alpha() const { return raw < 0 ? T(0) : raw > 1 ? T(1) : raw; }
+  S3D_HD T alpha() const { return clamped(raw, T(0), T(1)); }
 };
 
 template <typename T>

@@ -18,7 +18,8 @@ Tensor forward(const Tensor& sdf, const Tensor& cosine, const Tensor& length, co
     const T *at = read<T>(f), *along = read<T>(c), *long_ = read<T>(d);
     const T sharp = *read<T>(sharpness), ratio = T(anneal);
     T* alpha = write<T>(out);
-    torch::stable::parallel_for(0, count, BLOCK, [&](int64_t begin, int64_t end) {
+    // Copies, which what is stored cannot change.
+    torch::stable::parallel_for(0, count, BLOCK, [=](int64_t begin, int64_t end) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) alpha[i] = Section<T>(at[i], along[i], long_[i], sharp, ratio).alpha();
     });
@@ -41,7 +42,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad, const Te
     T *a = write<T>(to_sdf), *b = write<T>(to_cosine), *e = write<T>(to_length);
     const int64_t blocks = (count + BLOCK - 1) / BLOCK;
     std::vector<double> sums(blocks);
-    torch::stable::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    double* block_sums = sums.data();
+    torch::stable::parallel_for(0, blocks, 1, [=](int64_t begin, int64_t end) {
       std::vector<T> parts(BLOCK);
       T* part = parts.data();
       for (int64_t block = begin; block < end; ++block) {
@@ -57,7 +59,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad, const Te
         double sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = 0; i < last - first; ++i) sum += double(part[i]);
-        sums[block] = sum;
+        block_sums[block] = sum;
       }
     });
     double total = 0;

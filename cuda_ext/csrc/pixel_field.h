@@ -10,11 +10,6 @@ constexpr int MOST_OCTAVES = 10;
 constexpr int MOST_ENCODED = 3 * (1 + 2 * MOST_OCTAVES);
 
 template <typename T>
-S3D_HD T clamped(T value, T low, T high) {
-  return value < low ? low : value > high ? high : value;  // NaN stays NaN
-}
-
-template <typename T>
 S3D_HD T softplus(T x) {
   return x > T(20) ? x : std::log1p(std::exp(x));
 }

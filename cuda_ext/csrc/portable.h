@@ -24,23 +24,29 @@ S3D_HD T larger(T a, T b) {
   return a < b ? b : a;
 }
 
+// A step a time and no `? :` within another: so compilers make two vector instructions of each. NaN stays NaN.
+template <typename T>
+S3D_HD T clamped(T value, T low, T high) {
+  value = value < low ? low : value;
+  value = value > high ? high : value;
+  return value;
+}
+
 #if defined(__CUDACC__)
 template <typename T>
-S3D_HD T exponential(T x) {
+S3D_HD T bounded_exponential(T x) {
   return std::exp(x);
 }
 #else
-inline double exponential(double x) { return std::exp(x); }
+inline double bounded_exponential(double x) { return std::exp(x); }
 
-// To 2e-7 of its value, without a branch or a call, so that loops of it become vectors. What would be smaller than the
-// smallest float or larger than the largest is that; NaN stays NaN. Range reduction and polynomial: Cody and Waite.
-inline __attribute__((always_inline)) float exponential(float x) {
-  const float held = x < -87.3f ? -87.3f : x > 88.3f ? 88.3f : x;
-  const float shifted = held * 1.44269504f + 12582912.0f;  // 1.5 x 2^23: the integer part ends up in the last bits
+// For |x| < 87, to 2e-7 of its value, without a branch or a call, so that loops of it become vectors. NaN stays NaN.
+// Range reduction after Cody and Waite.
+inline __attribute__((always_inline)) float bounded_exponential(float x) {
+  const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 x 2^23: the integer part ends up in the last bits
   const float whole = shifted - 12582912.0f;
-  const float r = (held - whole * 0.693359375f) + whole * 2.12194440e-4f;
-  float y = 1.0f / 5040;
-  y = y * r + 1.0f / 720;
+  const float r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+  float y = 1.0f / 720;
   y = y * r + 1.0f / 120;
   y = y * r + 1.0f / 24;
   y = y * r + 1.0f / 6;
@@ -56,9 +62,10 @@ inline __attribute__((always_inline)) float exponential(float x) {
 }
 #endif
 
+// Beyond exponents of 87 it differs from the limits by less than the smallest normal number.
 template <typename T>
 S3D_HD T logistic(T x) {
-  return T(1) / (T(1) + exponential(-x));
+  return T(1) / (T(1) + bounded_exponential(clamped(-x, T(-87), T(87))));
 }
 
 }  // namespace scene3d
