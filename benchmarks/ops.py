@@ -53,7 +53,7 @@ def main() -> None:
     else:
         speed = _machine_speed()
         print(f"\n## Allocator: {options.part} ({speed[0] / 1e9:.0f} GB/s, {speed[1] / 1e9:.0f} GFLOP/s)\n")
-        print("| case | eager, ms | idiom | compile | kernel | bound | against eager | asked | idiom | compile |")
+        print("| case | eager, ms | idiom | compile | kernel | bound | against eager | asked | against idiom | against compile |")
         print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for make in CASES:
         for case in make():
@@ -83,12 +83,13 @@ def _time_row(case: Case, options: argparse.Namespace, speed: tuple[float, float
         others[0] = _milliseconds(_call(case, case.idiom), options.repeats)
     if not options.no_compile:
         others[1] = _compiled(case, options.repeats)
-    bound = 1e3 * max(case.bytes / speed[0], case.operations / speed[1])
+    least = 1e3 * max(case.bytes / speed[0], case.operations / speed[1])
+    bound = f"{least:.2f}" if least else ""
     times = " | ".join("" if other is None else f"{other:.1f}" for other in others)
     ratios = " | ".join("" if other is None else f"{other / kernel:.1f}x" for other in others)
     asked = "" if case.asked is None else f"{case.asked:g}x"
     return (
-        f"| {case.name} | {eager:.1f} | {times} | {kernel:.2f} | {bound:.2f} "
+        f"| {case.name} | {eager:.1f} | {times} | {kernel:.2f} | {bound} "
         f"| {eager / kernel:.1f}x | {asked} | {ratios} |"
     )
 
