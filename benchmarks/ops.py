@@ -90,8 +90,7 @@ def _time_row(case: Case, options: argparse.Namespace, speed: tuple[float, float
     ratios = " | ".join("" if other is None else f"{other / kernel:.1f}x" for other in others)
     asked = "" if case.asked is None else f"{case.asked:g}x"
     return (
-        f"| {case.name} | {eager:.1f} | {times} | {kernel:.2f} | {bound} "
-        f"| {eager / kernel:.1f}x | {asked} | {ratios} |"
+        f"| {case.name} | {eager:.1f} | {times} | {kernel:.2f} | {bound} | {eager / kernel:.1f}x | {asked} | {ratios} |"
     )
 
 
