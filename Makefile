@@ -38,7 +38,8 @@ unit: setup
 	$(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 	SCENE3D_OPS=reference $(THREADS) $(BIN)/pytest -q -n $(WORKERS) --dist loadfile tests/ops
 
-# The sanitizers' libraries must be there before Python is; leaks of Python itself are not looked for.
+# The sanitizers' libraries must be there before Python is; leaks of Python itself are not looked for. The emulated warp
+# is left out: it is a program of its own, without the library.
 SANITIZERS = $$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)
 
 sanitize: setup

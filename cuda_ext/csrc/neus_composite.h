@@ -12,16 +12,22 @@ struct Sections {
   T *sdf, *cosine, *length;
 };
 
+template <typename T, typename Lanes>
+S3D_HD void section_opacities(const Sections<const T>& sections, T sharpness, T anneal, int64_t count, const Lanes& lanes,
+                              T* alpha) {
+#if !defined(__CUDACC__)
+#pragma omp simd
+#endif
+  for (int64_t i = lanes.lane(); i < count; i += Lanes::lanes)
+    alpha[i] = Section<T>(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal).alpha();
+  lanes.wait();
+}
+
 // `alpha` is scratch of a number a section; it holds the opacities that `in` composites.
 template <int CHANNELS, typename T, typename Lanes>
 S3D_HD void neus_composite_ray(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, Samples<T> in,
                                const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
-#if !defined(__CUDACC__)
-#pragma omp simd
-#endif
-  for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes)
-    alpha[i] = Section<T>(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal).alpha();
-  lanes.wait();
+  section_opacities(sections, sharpness, anneal, in.count, lanes, alpha);
   in.opacity = alpha;
   composite_ray<CHANNELS>(in, lanes, seen, distance, total, weights);
 }
@@ -31,12 +37,7 @@ template <int CHANNELS, typename T, typename Lanes, typename ToFeature>
 S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, T* to_alpha,
                                           Samples<T> in, const RayGradients<T>& grad, const Lanes& lanes,
                                           const Sections<T>& to, const ToFeature& to_feature, T* to_distances) {
-#if !defined(__CUDACC__)
-#pragma omp simd
-#endif
-  for (int64_t i = lanes.lane(); i < in.count; i += Lanes::lanes)
-    alpha[i] = Section<T>(sections.sdf[i], sections.cosine[i], sections.length[i], sharpness, anneal).alpha();
-  lanes.wait();
+  section_opacities(sections, sharpness, anneal, in.count, lanes, alpha);
   in.opacity = alpha;
   composite_ray_backward<CHANNELS>(in, grad, lanes, to_alpha, to_feature, to_distances, static_cast<T*>(nullptr));
   lanes.wait();

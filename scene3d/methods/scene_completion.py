@@ -103,7 +103,7 @@ class SceneCompletionConfig(Config):
     kind: Literal["scene_completion"] = "scene_completion"
     encoder: ImageEncoderConfig = UNetEncoderConfig()
     hidden: PositiveInt = 64
-    octaves: PositiveInt = 6
+    octaves: int = Field(6, ge=1, le=10)
     teacher: TeacherConfig | None = None
     near: PositiveFloat = 3.0
     far: PositiveFloat = 80.0

@@ -225,7 +225,7 @@ class SceneSemantics(nn.Module):
     ) -> Int[Tensor, "X Y Z"]:
         """`SSC` class of each occupied cell of one scene, inside of solids that of their surface; all others are empty.
 
-        Features and clusters are asked for in occupied cells only, which are a few percent of a street.
+        Features and clusters are asked for in occupied cells only.
         """
         occupied = density >= self.threshold
         classes = torch.zeros_like(occupied, dtype=torch.int64)

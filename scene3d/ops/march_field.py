@@ -1,7 +1,7 @@
 """A pixel-aligned field from rays to pixels in one go, and the gradient of that by computing it again.
 
-Between the two nothing is kept but the rays: neither the map's features at the samples, nor their encoding, nor
-the hidden layer, which together are two kilobytes a sample.
+Between the two nothing is kept but the arguments: neither the map's features at the samples, nor their encoding, nor
+the hidden layer.
 """
 
 from __future__ import annotations
