@@ -17,6 +17,7 @@ def make_street(
     streets: int = 4,
     seed: int = 0,
     frames: int | None = None,
+    traffic: float = 1.0,
     size: tuple[int, int] = (376, 1408),
     fisheye: int = 1400,
     voxels_every: int = 5,
@@ -36,6 +37,7 @@ def make_street(
         streets: number of drives.
         seed: of the first street; the others count up from it.
         frames: length of a drive in frames, a metre apart; the street's own default if not given.
+        traffic: share of the usual moving cars, cyclists and people; 0 makes still streets.
         size: height and width of the rectified images, pixels.
         fisheye: edge of the square fisheye images, pixels; 0 makes none.
         voxels_every: poses from one voxel grid to the next; a grid takes 14 MB, and 0 writes none.
@@ -55,7 +57,7 @@ def make_street(
         names = write_streets(
             root,
             range(seed, seed + streets),
-            config=StreetConfig() if frames is None else StreetConfig(frames=frames),
+            config=StreetConfig(traffic=traffic, **({} if frames is None else {"frames": frames})),
             size=size,
             fisheye=fisheye or None,
             voxels_every=voxels_every,

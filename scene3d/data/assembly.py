@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scene3d.data.kitti_files import read_scan
 from scene3d.data.snippet_config import SnippetConfig, hint_file
 from scene3d.data.sscbench import read_voxels
-from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_world
+from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_rig, view_to_world
 from scene3d.geometry.depth import points_to_depth
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
@@ -37,6 +38,14 @@ class Index:
     example: Mapping[str, Shot]
 
 
+class Support(NamedTuple):
+    """A view beside the reference: its camera, how many frames later, and the shot, where the drive has it."""
+
+    sensor: str
+    offset: int
+    shot: Shot | None
+
+
 def index_scene(scene: Scene) -> Index:
     """The same scene with its files found by number."""
     return Index(
@@ -56,7 +65,7 @@ def sample_name(scene: Scene, shot: Shot) -> str:
 def assemble(
     index: Index,
     reference: Shot,
-    support: Sequence[tuple[str, Shot | None]],
+    support: Sequence[Support],
     config: SnippetConfig,
     reader: ViewReader,
 ) -> Frames:
@@ -65,16 +74,17 @@ def assemble(
     Args:
         index: the scene that the shots are of.
         reference: view 0.
-        support: sensor and shot of the other views; a view without a shot is absent: its pixels are 0,
-            its transform the identity, its K that of its sensor.
+        support: the other views; a view without a shot is absent: its pixels are 0, its transform the identity,
+            its K that of its sensor.
         config: what to read.
         reader: reads at the size of the config.
 
     Raises:
         DataError: a file is not what it should be; the message names it.
     """
-    shots = [reference, *(shot for _, shot in support)]
-    sensors = [reference.sensor, *(sensor for sensor, _ in support)]
+    shots = [reference, *(view.shot for view in support)]
+    sensors = [reference.sensor, *(view.sensor for view in support)]
+    cam_to_world, posed = _transforms(reference, shots[1:])
     K = torch.stack([_K(index.example.get(s, reference), config) for s in sensors])
     views = [_pixels(shot, reader) for shot in shots]
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
@@ -86,7 +96,9 @@ def assemble(
         present=torch.tensor([[shot is not None for shot in shots]]),
         valid=torch.stack([view.valid for view in views])[None],
         names=(sample_name(index.scene, reference),),
-        cam_to_world=_transforms(reference, shots[1:]),
+        offset=torch.tensor([[0, *(view.offset for view in support)]]),
+        cam_to_world=cam_to_world,
+        posed=posed,
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
@@ -116,14 +128,26 @@ def _relative(
     return invert(cam_to_world.double()) @ thing_to_world.double()
 
 
-def _transforms(reference: Shot, support: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"] | None:
-    """``cam_to_world`` with the reference camera as the world; None if a view that is there has none."""
+def _transforms(
+    reference: Shot, support: Sequence[Shot | None]
+) -> tuple[Float[Tensor, "1 V 4 4"] | None, Bool[Tensor, "1 V"] | None]:
+    """``cam_to_world`` with the reference camera as the world, and of which views it is known; None where of none."""
+    matrices = [None if shot is None else _to_reference(shot, reference) for shot in support]
+    known = [found is not None or shot is None for found, shot in zip(matrices, support, strict=True)]
+    located = view_to_world(reference) is not None
+    if not located and all(found is None for found in matrices):
+        return None, None
     identity = torch.eye(4, dtype=torch.float64)
-    world = view_to_world(reference)
-    matrices = [None if world is None else identity]
-    matrices += [identity if shot is None else _relative(view_to_world(shot), world) for shot in support]
-    known = [matrix for matrix in matrices if matrix is not None]
-    return torch.stack(known)[None].float() if len(known) == len(matrices) else None
+    filled = [identity, *(identity if found is None else found for found in matrices)]
+    return torch.stack(filled)[None].float(), None if all(known) else torch.tensor([[True, *known]])
+
+
+def _to_reference(shot: Shot, reference: Shot) -> Float[Tensor, "4 4"] | None:
+    """From the world where both are in it; else from the rig that both are on at one instant."""
+    found = _relative(view_to_world(shot), view_to_world(reference))
+    if found is None and shot.frame == reference.frame:
+        return _relative(view_to_rig(shot), view_to_rig(reference))
+    return found
 
 
 def _points(shot: Shot, index: Index) -> Float[Tensor, "N 3"] | None:

@@ -230,13 +230,14 @@ def _in_order(images: Mapping[str, Mapping[int, Path]]) -> Iterable[tuple[str, i
 
 
 def _shot(drive: _Drive, side: str, frame: int) -> Shot:
-    cam0_to_world = drive.cam0_to_world.get(frame)
+    cam0_to_world, cam_to_cam0 = drive.cam0_to_world.get(frame), invert(drive.cam0_to_cam[side])
     return Shot(
         image=drive.images[side][frame],
         frame=frame,
         sensor=side,
         camera=drive.cameras[side],
-        cam_to_world=None if cam0_to_world is None else cam0_to_world @ invert(drive.cam0_to_cam[side]),
+        cam_to_world=None if cam0_to_world is None else cam0_to_world @ cam_to_cam0,
+        cam_to_rig=cam_to_cam0,
         time=drive.times.get(frame),
         depth=drive.depths.get(side, {}).get(frame),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch.utils.data import Dataset
 
-from scene3d.data.assembly import Index, assemble, index_scene, sample_name
+from scene3d.data.assembly import Index, Support, assemble, index_scene, sample_name
 from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
@@ -144,16 +144,17 @@ class Snippets(Dataset[Frames]):
             return self.config.views
         return tuple(v.model_copy(update={"sensor": OTHER_SIDE.get(v.sensor, v.sensor)}) for v in self.config.views)
 
-    def _shots(self, index: Index, frame: int, draw: _Draw) -> tuple[Shot, list[tuple[str, Shot | None]]]:
+    def _shots(self, index: Index, frame: int, draw: _Draw) -> tuple[Shot, list[Support]]:
         views = self._views(draw.swap)
         chosen: dict[int | tuple[int, int], int] = {}
         for offset in dict.fromkeys(view.offset for view in views):
             numbers = _fitting(index, frame, views, offset) or _numbers(offset)
             chosen[offset] = numbers[int(draw.random.integers(len(numbers)))] if self.training else numbers[0]
-        shots = [
-            (view.sensor, index.shots.get((view.sensor, frame + chosen[view.offset] + view.plus))) for view in views
-        ]
-        return index.shots[views[0].sensor, frame], shots[1:]
+        support = []
+        for view in views[1:]:
+            offset = chosen[view.offset] + view.plus
+            support.append(Support(view.sensor, offset, index.shots.get((view.sensor, frame + offset))))
+        return index.shots[views[0].sensor, frame], support
 
     def _why_empty(self, scenes: Sequence[Scene]) -> str:
         """The one line that says what was asked for and what the scenes have."""

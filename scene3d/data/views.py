@@ -43,11 +43,20 @@ def view_camera(shot: Shot, height: int, width: int) -> Camera:
 
 def view_to_world(shot: Shot) -> Float[Tensor, "4 4"] | None:
     """``cam_to_world`` of the pinhole view; a virtual view is turned against its fisheye camera."""
-    if shot.cam_to_world is None or shot.virtual is None:
-        return shot.cam_to_world
-    virtual_to_cam = torch.eye(4, dtype=shot.cam_to_world.dtype)
+    return _turned(shot, shot.cam_to_world)
+
+
+def view_to_rig(shot: Shot) -> Float[Tensor, "4 4"] | None:
+    """``cam_to_rig`` likewise."""
+    return _turned(shot, shot.cam_to_rig)
+
+
+def _turned(shot: Shot, placed: Float[Tensor, "4 4"] | None) -> Float[Tensor, "4 4"] | None:
+    if placed is None or shot.virtual is None:
+        return placed
+    virtual_to_cam = torch.eye(4, dtype=placed.dtype)
     virtual_to_cam[:3, :3] = shot.virtual.rotation.to(virtual_to_cam.dtype)
-    return shot.cam_to_world @ virtual_to_cam
+    return placed @ virtual_to_cam
 
 
 class ViewReader:

@@ -23,7 +23,10 @@ class Frames:
         present: False where the drive has no such frame.
         valid: False on pixels of a resampled view that its fisheye image does not cover.
         names: one a snippet, for messages and dumps: "drive frame sensor".
+        offset: how many frames after the reference each view was taken; 0 for other cameras of its instant.
         cam_to_world: None where it is to be estimated.
+        posed: False on views whose `cam_to_world` is to be estimated, which then is the identity; None where
+            `cam_to_world` holds for all that are present.
         depth: along z; 0 where nothing was measured.
         hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
@@ -37,7 +40,9 @@ class Frames:
     present: Bool[Tensor, "B V"]
     valid: Bool[Tensor, "B V H W"] | None = None
     names: tuple[str, ...] = ()
+    offset: Int[Tensor, "B V"] | None = None
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
+    posed: Bool[Tensor, "B V"] | None = None
     depth: Float[Tensor, "B V H W"] | None = None
     hint: Float[Tensor, "B V H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
@@ -58,6 +63,8 @@ def collate(items: Sequence[Frames]) -> Frames:
         values = [getattr(item, f.name) for item in items]
         if f.name == "names":
             continue
+        if f.name == "posed":
+            values = _every_view_posed(items)
         if any(value is None for value in values):
             batch[f.name] = None
         elif f.name == "points":
@@ -67,3 +74,10 @@ def collate(items: Sequence[Frames]) -> Frames:
         else:
             batch[f.name] = torch.cat(values, dim=0)
     return Frames(**batch)  # type: ignore[arg-type]
+
+
+def _every_view_posed(items: Sequence[Frames]) -> list[Tensor | None]:
+    """`posed` of the items, written out beside items that lack some transforms; none where an item has none at all."""
+    if all(item.posed is None for item in items) or any(item.cam_to_world is None for item in items):
+        return [None]
+    return [torch.ones_like(item.present) if item.posed is None else item.posed for item in items]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.geometry.voxels import VoxelFrame
@@ -18,11 +18,21 @@ class DepthPrediction:
         depth: along z, metres where `is_metric`, else up to one scale an image.
         K: of the images, pixels.
         is_metric: whether the training gave the scale (stereo or true poses did, a pose network did not).
+        confidence: in [0, 1], how far other frames had a say; 0 where a single image answered alone. None where the
+            method has none.
+        deviation: one standard deviation of the inverse depth, 1/m; None where the method has none.
+        moving: pixels that do not move as the camera's motion would have it; None where nobody looked.
+        cam_to_reference: places the cameras of the snippet's views in that of view 0, as given or as estimated;
+            lengths are of the scale of `depth`. None where a single image was asked.
     """
 
     depth: Float[Tensor, "B H W"]
     K: Float[Tensor, "B 3 3"]
     is_metric: bool
+    confidence: Float[Tensor, "B H W"] | None = None
+    deviation: Float[Tensor, "B H W"] | None = None
+    moving: Bool[Tensor, "B H W"] | None = None
+    cam_to_reference: Float[Tensor, "B V 4 4"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

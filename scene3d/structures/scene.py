@@ -31,6 +31,8 @@ class Shot:
         sensor: which camera of the rig: "left", "right", "fisheye_left", "fisheye_right", or a name of the reader's.
         camera: of the image as it lies on disk.
         cam_to_world: of that camera; None where it is to be estimated.
+        cam_to_rig: of that camera on the car, so that cameras of one frame know each other's place where the car's is
+            unknown; None where the reader does not say.
         virtual: the pinhole view to make of a fisheye image; None for a pinhole image.
         time: seconds since the start of the scene.
         labels: PNG of class ids of the same size, in the id space of the reader's `Scene.label_ids`.
@@ -42,6 +44,7 @@ class Shot:
     sensor: str
     camera: Camera | Fisheye
     cam_to_world: Float[Tensor, "4 4"] | None = None
+    cam_to_rig: Float[Tensor, "4 4"] | None = None
     virtual: Virtual | None = None
     time: float | None = None
     labels: Path | None = None

@@ -45,9 +45,10 @@ def place_views(frames: Frames) -> PlacedViews:
     Raises:
         DataError: the frames carry no transforms.
     """
-    if frames.cam_to_world is None:
+    if frames.cam_to_world is None or frames.posed is not None:
         names = ", ".join(frames.names) or "frames"
-        raise DataError(f"{names}: expected cam_to_world of every view, got none", hint="give the drive its poses")
+        got = "none" if frames.cam_to_world is None else "some"
+        raise DataError(f"{names}: expected cam_to_world of every view, got {got}", hint="give the drive its poses")
     valid = frames.valid
     if valid is None:
         valid = frames.present[..., None, None].expand(*frames.image.shape[:2], *frames.image.shape[-2:])

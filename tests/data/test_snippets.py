@@ -23,6 +23,7 @@ from scene3d.structures.frames import collate
 from scene3d.structures.labels import SSC
 from scene3d.structures.labels import SSCBENCH as SSCBENCH_CLASSES
 from scene3d.structures.scene import Scene, Shot, Virtual, VoxelFile
+from scene3d.volume.views import place_views
 from tests.data.small_trees import BASELINE, DEPTH, HEIGHT, STEP, WIDTH, write_odometry
 
 LEFT, RIGHT = ViewSpec(sensor="left"), ViewSpec(sensor="right")
@@ -243,12 +244,40 @@ def test_an_image_of_another_size_than_its_K_is_refused(tmp_path: Path):
         Snippets([scene], config(LEFT), training=False)[0]
 
 
+def unplaced(scene: Scene) -> Scene:
+    return replace(scene, shots=tuple(replace(shot, cam_to_world=None) for shot in scene.shots))
+
+
 def test_without_transforms_they_are_left_to_be_estimated(tmp_path: Path):
-    scene = a_scene(tmp_path)
-    unknown = replace(scene, shots=tuple(replace(s, cam_to_world=None) for s in scene.shots))
-    frames = Snippets([unknown], config(LEFT, RIGHT, points=True), training=False)[0]
+    data = Snippets(
+        [unplaced(a_scene(tmp_path))], config(LEFT, ViewSpec(sensor="left", plus=1), points=True), training=False
+    )
+    frames = data[0]
     assert frames.cam_to_world is None
+    assert frames.posed is None
     assert frames.points is None
+
+
+def test_cameras_of_one_instant_know_each_other_where_the_car_is_lost(tmp_path: Path):
+    views = config(LEFT, RIGHT, ViewSpec(sensor="left", plus=1))
+    lost = Snippets([unplaced(a_scene(tmp_path))], views, training=False)[0]
+    assert lost.posed.tolist() == [[True, True, False]]
+    assert lost.cam_to_world[0, 1, 0, 3].item() == pytest.approx(BASELINE)
+    assert torch.equal(lost.cam_to_world[0, 2], torch.eye(4))
+    placed = Snippets([a_scene(tmp_path)], views, training=False)[0]
+    assert placed.posed is None
+    assert collate([lost, placed]).posed.tolist() == [[True, True, False], [True, True, True]]
+    with pytest.raises(DataError, match="cam_to_world of every view, got some"):
+        place_views(lost)
+
+
+def test_a_view_says_how_many_frames_later_it_was_taken(tmp_path: Path):
+    views = config(
+        LEFT, RIGHT, ViewSpec(sensor="left", offset=-9), ViewSpec(sensor="left", plus=1), require="reference"
+    )
+    frames = Snippets([a_scene(tmp_path)], views, training=False)[0]
+    assert frames.offset.tolist() == [[0, 0, -9, 1]]
+    assert frames.present.tolist() == [[True, True, False, True]]
 
 
 def test_a_fisheye_becomes_a_virtual_view_with_its_rotation(tmp_path: Path):
