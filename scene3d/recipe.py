@@ -31,8 +31,10 @@ from scene3d.evaluation.report import Report
 from scene3d.geometry.se3 import invert
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import Method, as_module
+from scene3d.methods.multiframe_depth import MultiframeDepthConfig
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig
+from scene3d.methods.single_depth import SingleDepthConfig
 from scene3d.stereo.drives import match_drives
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,10 @@ __all__ = [
     "train",
 ]
 
-MethodConfig = Annotated[SceneCompletionConfig | SceneSemanticsConfig, Field(discriminator="kind")]
+MethodConfig = Annotated[
+    SceneCompletionConfig | SceneSemanticsConfig | SingleDepthConfig | MultiframeDepthConfig,
+    Field(discriminator="kind"),
+]
 """Every method that a recipe may name."""
 
 

@@ -84,7 +84,7 @@ def assemble(
     """
     shots = [reference, *(view.shot for view in support)]
     sensors = [reference.sensor, *(view.sensor for view in support)]
-    cam_to_world, posed = _transforms(reference, shots[1:])
+    cam_to_world, posed = _transforms(reference, shots[1:], motion=config.motion == "given")
     K = torch.stack([_K(index.example.get(s, reference), config) for s in sensors])
     views = [_pixels(shot, reader) for shot in shots]
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
@@ -129,12 +129,15 @@ def _relative(
 
 
 def _transforms(
-    reference: Shot, support: Sequence[Shot | None]
+    reference: Shot, support: Sequence[Shot | None], *, motion: bool
 ) -> tuple[Float[Tensor, "1 V 4 4"] | None, Bool[Tensor, "1 V"] | None]:
     """``cam_to_world`` with the reference camera as the world, and of which views it is known; None where of none."""
-    matrices = [None if shot is None else _to_reference(shot, reference) for shot in support]
+    matrices = [
+        _to_reference(shot, reference) if shot is not None and (motion or shot.frame == reference.frame) else None
+        for shot in support
+    ]
     known = [found is not None or shot is None for found, shot in zip(matrices, support, strict=True)]
-    located = view_to_world(reference) is not None
+    located = motion and view_to_world(reference) is not None
     if not located and all(found is None for found in matrices):
         return None, None
     identity = torch.eye(4, dtype=torch.float64)

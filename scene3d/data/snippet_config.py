@@ -32,6 +32,7 @@ class SnippetConfig(Config):
         views: the reference, at offset 0, then the views that support it.
         height, width: of every view, pixels.
         require: "all" leaves out frames that lack any view; "reference" marks such views as not present.
+        motion: "estimated" leaves out where the camera was at other instants, for methods that are to find out.
         need: what a frame must have besides; it is read then, too.
         depth: from the shots' files, or from the scan of the same frame projected into each view.
         hints: folder of depth images that `scene3d data match` made of these drives; None reads none.
@@ -48,6 +49,7 @@ class SnippetConfig(Config):
     height: int = Field(default=192, gt=0)
     width: int = Field(default=640, gt=0)
     require: Literal["reference", "all"] = "all"
+    motion: Literal["given", "estimated"] = "given"
     need: tuple[Literal["depth", "labels", "voxels", "points"], ...] = ()
     depth: Literal["file", "scan"] | None = None
     hints: Path | None = None

@@ -36,6 +36,14 @@ def rigid(rotation: Float[Tensor, "*batch 3 3"], translation: Float[Tensor, "*ba
     return matrix
 
 
+def rotation_of(axis_angle: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The rotation about an axis by its length in radians; smooth at 0, too."""
+    x, y, z = axis_angle.unbind(dim=-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    return torch.linalg.matrix_exp(cross)
+
+
 def is_rigid(matrix: Float[Tensor, "*batch 4 4"], tolerance: float = 1e-3) -> Bool[Tensor, "*batch"]:
     """True where a matrix is finite, its rotation orthonormal with determinant +1, its last row (0, 0, 0, 1).
 

@@ -47,17 +47,22 @@ def minimum_reprojection(
 
     Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, eq. 4 and 5.
     """
-    best = _least_error(rendered, target, seen, ssim_weight)
-    counted = seen.any(dim=1)
+    best = least_error(rendered, target, seen, ssim_weight)
+    counted = torch.isfinite(best)
     if still is not None:
-        counted = counted & (best.detach() < _least_error(still, target, seen, ssim_weight))
-    return best.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)
+        counted = counted & (best.detach() < least_error(still, target, seen, ssim_weight))
+    return mean_where(best, counted)
 
 
-def _least_error(
+def least_error(
     patches: Float[Tensor, "P V 3 h w"], target: Float[Tensor, "P 3 h w"], seen: Bool[Tensor, "P V h w"], weight: float
 ) -> Float[Tensor, "P h w"]:
-    """Over the views that see a pixel; infinite where none does."""
+    """The smallest photometric error over the views that see a pixel; infinite where none does."""
     repeated = target[:, None].expand_as(patches)
     error = photometric_error(patches.flatten(0, 1), repeated.flatten(0, 1), weight)
     return error.unflatten(0, patches.shape[:2]).masked_fill(~seen, torch.inf).amin(dim=1)
+
+
+def mean_where(error: Float[Tensor, "*shape"], counted: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """Mean over what counts; 0 where nothing does."""
+    return error.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)

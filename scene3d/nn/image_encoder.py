@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from scene3d.config import Config
 from scene3d.nn.dpt import DPTConfig
-from scene3d.nn.resnet import ResNetConfig, SmallResNetConfig
+from scene3d.nn.resnet import PyramidConfig, SmallResNetConfig
 from scene3d.nn.unet import UNetDecoder
 from scene3d.nn.vit import ViTEncoderConfig
 
@@ -26,7 +26,7 @@ class UNetEncoderConfig(Config):
     """
 
     kind: Literal["unet"] = "unet"
-    pyramid: Annotated[ResNetConfig | SmallResNetConfig, Field(discriminator="kind")] = SmallResNetConfig()
+    pyramid: PyramidConfig = SmallResNetConfig()
     widths: tuple[int, ...] = (48, 64, 96, 128)
     channels: int = 64
     camera_rays: bool = True

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torchvision
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
 from scene3d.config import Config
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+Normalisation = Literal["imagenet", "uniform"]
+_MEAN_AND_DEVIATION = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "uniform": ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),
+}
 
 
 class ResNetConfig(Config):
@@ -21,13 +26,18 @@ class ResNetConfig(Config):
     Attributes:
         depth: 18, 34 or 50.
         pretrained: start from torchvision's ImageNet weights, which it downloads once.
-        extra_channels: inputs beside RGB (camera rays, or the RGB of more images).
+        images: seen at once, their channels one after the other; a pretrained stem is shared out among them.
+        extra_channels: inputs beside RGB, such as camera rays.
+        normalise: RGB by ImageNet's mean and deviation of each channel, or by 0.45 and 0.225 for all, as depth
+            networks have it since Zhou et al., CVPR 2017.
     """
 
     kind: Literal["resnet"] = "resnet"
     depth: Literal[18, 34, 50] = 50
     pretrained: bool = False
-    extra_channels: int = 0
+    images: int = Field(1, ge=1)
+    extra_channels: int = Field(0, ge=0)
+    normalise: Normalisation = "imagenet"
 
     def build(self) -> ResNetPyramid:
         """The network."""
@@ -40,62 +50,99 @@ class SmallResNetConfig(Config):
     Attributes:
         widths: channels at 1/2, 1/4, 1/8, ... of the image.
         blocks: residual blocks a level.
+        images: as in `ResNetConfig`.
         extra_channels: inputs beside RGB.
+        normalise: as in `ResNetConfig`.
     """
 
     kind: Literal["small_resnet"] = "small_resnet"
     widths: tuple[int, ...] = (32, 48, 96, 160, 224)
     blocks: int = 2
-    extra_channels: int = 0
+    images: int = Field(1, ge=1)
+    extra_channels: int = Field(0, ge=0)
+    normalise: Normalisation = "imagenet"
 
     def build(self) -> SmallResNet:
         """The network."""
         return SmallResNet(self)
 
 
-def _normalise(image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-    """RGB by ImageNet's mean and deviation; further channels as they are."""
-    rgb, rest = image[:, :3], image[:, 3:]
-    mean, std = image.new_tensor(_MEAN)[:, None, None], image.new_tensor(_STD)[:, None, None]
-    return torch.cat([(rgb - mean) / std, rest], dim=1)
+PyramidConfig = Annotated[ResNetConfig | SmallResNetConfig, Field(discriminator="kind")]
+"""Every image pyramid that a recipe may name."""
 
 
-class ResNetPyramid(nn.Module):
+class Pyramid(nn.Module):
+    """Feature maps from fine to coarse: a stem, and levels each of which halves the map.
+
+    Attributes:
+        channels: of the maps at 1/2, 1/4, 1/8, ... of the image.
+    """
+
+    channels: list[int]
+    stem: nn.Module
+    levels: nn.ModuleList
+
+    def __init__(self, images: int, normalise: Normalisation) -> None:
+        super().__init__()
+        self._images, self._normalisation = images, normalise
+
+    def forward(self, image: Float[Tensor, "B C H W"]) -> list[Tensor]:
+        """Maps from fine to coarse; RGB in [0, 1]."""
+        fine = self.fine(image)
+        return fine + self.coarse(fine[-1])
+
+    def fine(self, image: Float[Tensor, "B C H W"]) -> list[Tensor]:
+        """The maps at 1/2 and 1/4 of the image."""
+        first = self.stem(self._normalise(image))
+        return [first, self.levels[0](first)]
+
+    def coarse(self, quarter: Float[Tensor, "B C h w"]) -> list[Tensor]:
+        """The maps from 1/8 on, of that at 1/4."""
+        maps = [quarter]
+        for level in self.levels[1:]:
+            maps.append(level(maps[-1]))
+        return maps[1:]
+
+    def _normalise(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """RGB of every image; further channels as they are."""
+        mean, deviation = (
+            image.new_tensor(v * self._images)[:, None, None] for v in _MEAN_AND_DEVIATION[self._normalisation]
+        )
+        rgb, rest = image.split([len(mean), image.shape[1] - len(mean)], dim=1)
+        return torch.cat([(rgb - mean) / deviation, rest], dim=1)
+
+
+class ResNetPyramid(Pyramid):
     """Feature maps of a ResNet at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image."""
 
     def __init__(self, config: ResNetConfig) -> None:
-        super().__init__()
+        super().__init__(config.images, config.normalise)
         make = getattr(torchvision.models, f"resnet{config.depth}")
         trunk = make(weights="IMAGENET1K_V1" if config.pretrained else None)
         stem = trunk.conv1
-        if config.extra_channels:
-            stem = nn.Conv2d(3 + config.extra_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        if config.images > 1 or config.extra_channels:
+            inputs = 3 * config.images + config.extra_channels
+            stem = nn.Conv2d(inputs, 64, kernel_size=7, stride=2, padding=3, bias=False)
             with torch.no_grad():
                 stem.weight.zero_()
-                stem.weight[:, :3] = trunk.conv1.weight
+                stem.weight[:, : 3 * config.images] = trunk.conv1.weight.repeat(1, config.images, 1, 1) / config.images
         self.stem = nn.Sequential(stem, trunk.bn1, trunk.relu)
         self.levels = nn.ModuleList(
             [nn.Sequential(trunk.maxpool, trunk.layer1), trunk.layer2, trunk.layer3, trunk.layer4]
         )
         self.channels = [64, *(c * (4 if config.depth == 50 else 1) for c in (64, 128, 256, 512))]
 
-    def forward(self, image: Float[Tensor, "B C H W"]) -> list[Tensor]:
-        """Maps from fine to coarse; RGB in [0, 1]."""
-        maps = [self.stem(_normalise(image))]
-        for level in self.levels:
-            maps.append(level(maps[-1]))
-        return maps
 
-
-class SmallResNet(nn.Module):
+class SmallResNet(Pyramid):
     """Feature maps of a narrow ResNet at 1/2, 1/4, ... of the image, one level a width."""
 
     def __init__(self, config: SmallResNetConfig) -> None:
-        super().__init__()
+        super().__init__(config.images, config.normalise)
         self.channels = list(config.widths)
         first = config.widths[0]
+        inputs = 3 * config.images + config.extra_channels
         self.stem = nn.Sequential(
-            nn.Conv2d(3 + config.extra_channels, first, kernel_size=5, stride=2, padding=2, bias=False),
+            nn.Conv2d(inputs, first, kernel_size=5, stride=2, padding=2, bias=False),
             group_norm(first),
             nn.ReLU(inplace=True),
         )
@@ -105,13 +152,6 @@ class SmallResNet(nn.Module):
             first_block = BasicBlock(before, width, stride=2, downsample=shortcut, norm_layer=group_norm)
             more = [BasicBlock(width, width, norm_layer=group_norm) for _ in range(config.blocks - 1)]
             self.levels.append(nn.Sequential(first_block, *more))
-
-    def forward(self, image: Float[Tensor, "B C H W"]) -> list[Tensor]:
-        """Maps from fine to coarse; RGB in [0, 1]."""
-        maps = [self.stem(_normalise(image))]
-        for level in self.levels:
-            maps.append(level(maps[-1]))
-        return maps
 
 
 def group_norm(channels: int) -> nn.GroupNorm:

@@ -24,6 +24,7 @@ class DepthPrediction:
         moving: pixels that do not move as the camera's motion would have it; None where nobody looked.
         cam_to_reference: places the cameras of the snippet's views in that of view 0, as given or as estimated;
             lengths are of the scale of `depth`. None where a single image was asked.
+        single: depth by view 0 alone, of a method that has such an opinion besides.
     """
 
     depth: Float[Tensor, "B H W"]
@@ -33,6 +34,7 @@ class DepthPrediction:
     deviation: Float[Tensor, "B H W"] | None = None
     moving: Bool[Tensor, "B H W"] | None = None
     cam_to_reference: Float[Tensor, "B V 4 4"] | None = None
+    single: Float[Tensor, "B H W"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
