@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from scene3d.compat.manydepth import load_manydepth, load_monodepth2
+from scene3d.compat.torch_files import Released
 from scene3d.config import Config, apply_overrides, dump, load_yaml, parse, to_yaml
 from scene3d.config.mistakes import nearest
 from scene3d.data.loading import DataConfig, Split
@@ -57,6 +59,10 @@ MethodConfig = Annotated[
     Field(discriminator="kind"),
 ]
 """Every method that a recipe may name."""
+
+
+RELEASED: dict[str, Callable[[str], Released]] = {"manydepth": load_manydepth, "monodepth2": load_monodepth2}
+"""Folders of other people's weights, by what stands before the colon."""
 
 
 class Recipe(Config):
@@ -176,13 +182,19 @@ def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
     """A trained method, ready for images.
 
     Args:
-        path_or_name: a run folder, a .safetensors file, or the name of packaged weights, such as "street".
+        path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
+            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER".
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:
         CheckpointError: there is no such file, or it is damaged.
         UsageError: it is neither a path nor a packaged name.
     """
+    kind, _, folder = str(path_or_name).partition(":")
+    if folder and kind in RELEASED:
+        released = RELEASED[kind](folder)
+        view = TrainingView(released.camera, default_grid_to_cam())
+        return Predictor(released.method, view, device=device)
     recipe, weights, source = _stored(path_or_name)
     return _predictor(recipe, weights, source, device)
 

@@ -89,12 +89,12 @@ class Predictor:
         as_module(method).to(self.device).eval()
         self._told = False
 
-    def predict(self, image: Picture, K: Any = None) -> Prediction:
-        """What the method says of one image.
+    def predict(self, image: Picture | Frames, K: Any = None) -> Prediction:
+        """What the method says of one image, or of frames that are ready.
 
         Args:
-            image: a file; a PIL image; RGB pixels [H, W, 3] (or gray [H, W]) as an array; or [3, H, W] as a
-                tensor. 8-bit, or floating point in [0, 1].
+            image: `Frames` of the network's size; or a file, a PIL image, RGB pixels [H, W, 3] (or gray [H, W]) as
+                an array, or [3, H, W] as a tensor. 8-bit, or floating point in [0, 1].
             K: 3 x 3 or (fx, fy, cx, cy), in pixels of this image, with the centre of the first pixel at
                 (0.5, 0.5); None assumes.
 
@@ -103,7 +103,7 @@ class Predictor:
             UsageError: the shape is not that of an image, or K is not of this image.
             Scene3dError: the memory of the device does not suffice.
         """
-        return self.predict_frames(self.frames(image, K))
+        return self.predict_frames(image if isinstance(image, Frames) else self.frames(image, K))
 
     def predict_frames(self, frames: Frames) -> Prediction:
         """What the method says of frames that are ready."""

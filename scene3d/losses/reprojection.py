@@ -89,7 +89,7 @@ def reprojection_error(
 
 
 def terms_over_scales(
-    depths: Sequence[Float[Tensor, "B h w"]],
+    depths: Sequence[Tensor],
     views: Reconstruction,
     *,
     ssim_weight: float = 0.85,

@@ -51,7 +51,8 @@ class MultiframeDepthConfig(Config):
     its own.
 
     Attributes:
-        pyramid: of the matching encoder, of the single-frame teacher and of the motion network.
+        pyramid: of the matching encoder.
+        teacher_pyramid, motion_pyramid: of the single-frame teacher and of the motion network; None is the same.
         widths: of the decoders at 1, 1/2, 1/4, ... of the image.
         near, far: range of the decoders' depth, of the unit of the transforms.
         hypotheses: depths that matching tries.
@@ -68,6 +69,8 @@ class MultiframeDepthConfig(Config):
 
     kind: Literal["multiframe_depth"] = "multiframe_depth"
     pyramid: PyramidConfig = ResNetConfig(depth=18, normalise="uniform")
+    teacher_pyramid: PyramidConfig | None = None
+    motion_pyramid: PyramidConfig | None = None
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     near: PositiveFloat = 0.1
     far: PositiveFloat = 100.0
@@ -90,7 +93,7 @@ class MultiframeDepthConfig(Config):
 class _Matched:
     """What the multi-frame network says, and how far matching is to be believed."""
 
-    depths: list[Float[Tensor, "B h w"]]
+    depths: list[Tensor]
     volume: CostVolume
 
 
@@ -109,8 +112,8 @@ class MultiframeDepth(nn.Module):
     def __init__(self, config: MultiframeDepthConfig) -> None:
         super().__init__()
         self.config = config
-        self.teacher: MonoDepth | None = MonoDepth(config.pyramid, config.widths)
-        self.motion = MotionNetwork(config.pyramid, config.motion_scale)
+        self.teacher: MonoDepth | None = MonoDepth(config.teacher_pyramid or config.pyramid, config.widths)
+        self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         self.encoder = MatchingEncoder(config.pyramid, config.hypotheses, config.spacing, config.compat)
         self.decoder = DisparityDecoder(self.encoder.channels, config.widths)
         # Whether any motion that was trained on was given, which is what gives depth its scale.
@@ -166,7 +169,7 @@ class MultiframeDepth(nn.Module):
         """All at one rate."""
         return [{"params": list(self.parameters()), "scale": 1.0}]
 
-    def _depths(self, disparities: list[Float[Tensor, "B 1 h w"]]) -> list[Float[Tensor, "B h w"]]:
+    def _depths(self, disparities: list[Tensor]) -> list[Tensor]:
         return [disparity_to_depth(d[:, 0], self.config.near, self.config.far) for d in disparities]
 
     def _lookups(self, frames: Frames, to_views: Float[Tensor, "B V 4 4"]) -> LookupImages:

@@ -32,7 +32,8 @@ class SingleDepthConfig(Config):
     its own.
 
     Attributes:
-        pyramid: of the depth network and of the motion network.
+        pyramid: of the depth network.
+        motion_pyramid: of the motion network; None is the same.
         widths: of the decoder at 1, 1/2, 1/4, ... of the image.
         near, far: range of the decoder's depth, of the unit of the transforms.
         motion_scale: see `MotionNetwork`.
@@ -41,6 +42,7 @@ class SingleDepthConfig(Config):
 
     kind: Literal["single_depth"] = "single_depth"
     pyramid: PyramidConfig = ResNetConfig(depth=18, normalise="uniform")
+    motion_pyramid: PyramidConfig | None = None
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     near: PositiveFloat = 0.1
     far: PositiveFloat = 100.0
@@ -65,7 +67,7 @@ class SingleDepth(nn.Module):
         super().__init__()
         self.config = config
         self.network = MonoDepth(config.pyramid, config.widths)
-        self.motion = MotionNetwork(config.pyramid, config.motion_scale)
+        self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         # Whether any motion that was trained on was given, which is what gives depth its scale.
         self.register_buffer("metric", torch.tensor(False))
 

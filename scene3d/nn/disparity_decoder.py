@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scene3d.errors import ConfigError
+from scene3d.errors import ConfigError, UsageError
 
 SCALES = 4
 """Maps that are predicted: at 1, 1/2, 1/4 and 1/8 of the image."""
@@ -43,11 +43,11 @@ class DisparityDecoder(nn.Module):
             below = width
         self.heads = nn.ModuleList(conv3x3(width, 1) for width in widths[:SCALES])
 
-    def forward(self, maps: Sequence[Tensor]) -> list[Float[Tensor, "B 1 h w"]]:
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Disparity in (0, 1), from the full image's size to 1/8 of it; `maps` run from fine to coarse."""
         return self.disparities(self.features(maps))
 
-    def features(self, maps: Sequence[Tensor]) -> list[Float[Tensor, "B C h w"]]:
+    def features(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """What the heads look at, from the full image's size to 1/8 of it."""
         x, found = maps[-1], []
         for narrow, join, skip in zip(self.narrow, self.join, [*reversed(maps[:-1]), None], strict=True):
@@ -58,9 +58,21 @@ class DisparityDecoder(nn.Module):
             found.append(x)
         return found[::-1][:SCALES]
 
-    def disparities(self, features: Sequence[Tensor]) -> list[Float[Tensor, "B 1 h w"]]:
+    def disparities(self, features: Sequence[Tensor]) -> list[Tensor]:
         """What the heads say."""
         return [torch.sigmoid(head(x)) for head, x in zip(self.heads, features, strict=True)]
+
+
+def check_size(image: Float[Tensor, "B 3 H W"], levels: int) -> None:
+    """Raise a UsageError if an image cannot be halved so often and still be padded by reflection."""
+    whole = 2**levels
+    height, width = image.shape[-2:]
+    if height % whole or width % whole or min(height, width) < 2 * whole:
+        raise UsageError(
+            f"image: expected a height and a width that are multiples of {whole} and at least {2 * whole}, "
+            f"got {height} x {width}",
+            hint="data.snippets.height and width",
+        )
 
 
 def disparity_to_depth(disparity: Float[Tensor, "*shape"], near: float, far: float) -> Float[Tensor, "*shape"]:

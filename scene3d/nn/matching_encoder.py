@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scene3d.nn.cost_volume import CostVolume, Lookups, cost_volume
+from scene3d.nn.disparity_decoder import check_size
 from scene3d.nn.resnet import PyramidConfig
 
 MEMORY = 0.99
@@ -69,7 +70,12 @@ class MatchingEncoder(nn.Module):
     def forward(
         self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"], lookups: LookupImages
     ) -> tuple[list[Tensor], CostVolume]:
-        """Maps from fine to coarse, and the volume."""
+        """Maps from fine to coarse, and the volume.
+
+        Raises:
+            UsageError: the size of the image is not a multiple of that of the coarsest map's cells.
+        """
+        check_size(image, len(self.channels))
         fine = self.pyramid.fine(image)
         volume = self._compare(fine[-1], K, lookups)
         known = volume.cost * volume.confident[:, None]

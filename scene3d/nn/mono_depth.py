@@ -8,7 +8,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scene3d.nn.disparity_decoder import DisparityDecoder
+from scene3d.nn.disparity_decoder import DisparityDecoder, check_size
 from scene3d.nn.resnet import PyramidConfig
 
 
@@ -25,6 +25,11 @@ class MonoDepth(nn.Module):
         self.pyramid = pyramid.build()
         self.decoder = DisparityDecoder(self.pyramid.channels, widths)
 
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B 1 h w"]]:
-        """From the full image's size to 1/8 of it."""
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
+        """From the full image's size to 1/8 of it.
+
+        Raises:
+            UsageError: the size of the image is not a multiple of that of the coarsest map's cells.
+        """
+        check_size(image, len(self.pyramid.channels))
         return self.decoder(self.pyramid(image))
