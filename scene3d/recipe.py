@@ -33,6 +33,7 @@ from scene3d.evaluation.report import Report
 from scene3d.geometry.se3 import invert
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import Method, as_module
+from scene3d.methods.fused_depth import FusedDepthConfig
 from scene3d.methods.multiframe_depth import MultiframeDepthConfig
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 MethodConfig = Annotated[
-    SceneCompletionConfig | SceneSemanticsConfig | SingleDepthConfig | MultiframeDepthConfig,
+    SceneCompletionConfig | SceneSemanticsConfig | SingleDepthConfig | MultiframeDepthConfig | FusedDepthConfig,
     Field(discriminator="kind"),
 ]
 """Every method that a recipe may name."""

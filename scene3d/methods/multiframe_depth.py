@@ -57,6 +57,7 @@ class MultiframeDepthConfig(Config):
         near, far: range of the decoders' depth, of the unit of the transforms.
         hypotheses: depths that matching tries.
         spacing: of the hypotheses, even in depth or in inverse depth.
+        first_range: nearest and farthest hypothesis, until they follow what the teacher says.
         lookups: offsets of the frames that are matched; all that a snippet has of them are used.
         motion_scale: see `MotionNetwork`.
         still: share of samples that are trained as if the camera stood still.
@@ -76,6 +77,7 @@ class MultiframeDepthConfig(Config):
     far: PositiveFloat = 100.0
     hypotheses: PositiveInt = 96
     spacing: Literal["linear", "inverse"] = "linear"
+    first_range: tuple[PositiveFloat, PositiveFloat] = (0.1, 10.0)
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
     still: float = Field(0.25, ge=0, le=1)
@@ -114,7 +116,9 @@ class MultiframeDepth(nn.Module):
         self.config = config
         self.teacher: MonoDepth | None = MonoDepth(config.teacher_pyramid or config.pyramid, config.widths)
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
-        self.encoder = MatchingEncoder(config.pyramid, config.hypotheses, config.spacing, config.compat)
+        self.encoder = MatchingEncoder(
+            config.pyramid, config.hypotheses, config.spacing, config.first_range, config.compat
+        )
         self.decoder = DisparityDecoder(self.encoder.channels, config.widths)
         # Whether any motion that was trained on was given, which is what gives depth its scale.
         self.register_buffer("metric", torch.tensor(False))
@@ -122,10 +126,7 @@ class MultiframeDepth(nn.Module):
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """Reconstruct view 0 from the others, once by the teacher's depth and once by that of several frames."""
         if frames.image.shape[1] < 2:
-            names = ", ".join(frames.names) or "frames"
-            raise DataError(
-                f"{names}: expected at least one other view to reconstruct from", hint="data.snippets.views"
-            )
+            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
         learning = self.config.freeze_after is None or step < self.config.freeze_after
         image, K = frames.image[:, 0], frames.K[:, 0]
         assert self.teacher is not None
@@ -174,10 +175,7 @@ class MultiframeDepth(nn.Module):
 
     def _lookups(self, frames: Frames, to_views: Float[Tensor, "B V 4 4"]) -> LookupImages:
         """The views at the offsets that are matched; one that is such a view in no sample is left out."""
-        wanted = frames.present.clone()
-        wanted[:, 0] = False
-        if frames.offset is not None:
-            wanted &= torch.isin(frames.offset, frames.offset.new_tensor(self.config.lookups))
+        wanted = frames.lookups(self.config.lookups)
         chosen = wanted.any(dim=0)
         return LookupImages(frames.image[:, chosen], frames.K[:, chosen], to_views[:, chosen], wanted[:, chosen])
 

@@ -78,10 +78,7 @@ class SingleDepth(nn.Module):
             DataError: there is no other view.
         """
         if frames.image.shape[1] < 2:
-            names = ", ".join(frames.names) or "frames"
-            raise DataError(
-                f"{names}: expected at least one other view to reconstruct from", hint="data.snippets.views"
-            )
+            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
         if frames.cam_to_world is not None:
             self.metric.fill_(True)
         config, to_views = self.config.loss, self.motion.reference_to_views(frames)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from scene3d.ops.plane_sweep import plane_sweep
+from scene3d.ops.plane_sweep import SweepCost, plane_sweep
 
 BORDER = 2
 """Pixels of the maps along the border of an image that are not compared: padding reaches so far."""
@@ -81,6 +81,14 @@ def cost_volume(
     if compat == "manydepth":
         seen = seen & (swept.cost > 0) & _within(seen.shape[-2:], seen.device)
     return _filled(swept.cost, seen, depths)
+
+
+def sweep(
+    features: Float[Tensor, "B h w C"], K: Float[Tensor, "B 3 3"], lookups: Lookups, depths: Float[Tensor, "B D #h #w"]
+) -> SweepCost:
+    """The plain comparison, with gradients to all features; see `plane_sweep`."""
+    A, shift = _projections(K, lookups)
+    return plane_sweep(features.contiguous(), lookups.features.contiguous(), A, shift, depths, margin=float(BORDER))
 
 
 def _projections(K: Float[Tensor, "B 3 3"], lookups: Lookups) -> tuple[Tensor, Tensor]:

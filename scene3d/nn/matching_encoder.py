@@ -44,6 +44,7 @@ class MatchingEncoder(nn.Module):
         pyramid: of the image and, up to 1/4 of its size, of the other frames.
         hypotheses: depths that are tried.
         spacing: of the hypotheses, even in depth or in inverse depth.
+        first_range: nearest and farthest hypothesis until they follow what is predicted.
         compat: see `cost_volume`; besides, intrinsics are brought to 1/4 of the image as if the centre of its first
             pixel lay at the centre of the first pixel of the map.
     """
@@ -55,6 +56,7 @@ class MatchingEncoder(nn.Module):
         pyramid: PyramidConfig,
         hypotheses: int,
         spacing: Literal["linear", "inverse"] = "linear",
+        first_range: tuple[float, float] = (0.1, 10.0),
         compat: Literal["manydepth"] | None = None,
     ) -> None:
         super().__init__()
@@ -65,7 +67,7 @@ class MatchingEncoder(nn.Module):
         self.reduce = nn.Sequential(
             nn.Conv2d(width + hypotheses, width, kernel_size=3, padding=1), nn.ReLU(inplace=True)
         )
-        self.register_buffer("range", torch.tensor([0.1, 10.0]))
+        self.register_buffer("range", torch.tensor(first_range))
 
     def forward(
         self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"], lookups: LookupImages

@@ -50,6 +50,14 @@ class Frames:
     grid_to_cam: Float[Tensor, "B 4 4"] | None = None
     points: Float[Tensor, "B N 3"] | None = None
 
+    def lookups(self, offsets: tuple[int, ...]) -> Bool[Tensor, "B V"]:
+        """Views that are there at one of these offsets from the reference; without offsets, all others."""
+        wanted = self.present.clone()
+        wanted[:, 0] = False
+        if self.offset is not None:
+            wanted &= torch.isin(self.offset, self.offset.new_tensor(offsets))
+        return wanted
+
     def to(self, device: torch.device | str) -> Frames:
         """The same frames on another device."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,0 +1,280 @@
+"""Single-frame depth refined by what other frames show, as a Bayesian update in several steps.
+
+Source: the idea is that of Huang et al., "FusionDepth: complement self-supervised monocular depth estimation with cost
+volume"; the update, its gate and its losses are our own design (see `scene3d.nn.belief`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from scene3d.config import Config
+from scene3d.errors import DataError
+from scene3d.geometry.se3 import invert
+from scene3d.losses import LossTerms
+from scene3d.losses.depth import DepthLossConfig, median_ratio
+from scene3d.losses.reprojection import Reconstruction, standing_error, terms_over_scales
+from scene3d.nn.belief import Belief, Measurement, fuse, hypotheses, measure
+from scene3d.nn.cost_volume import Lookups, sweep
+from scene3d.nn.disparity_decoder import disparity_to_depth
+from scene3d.nn.mono_depth import MonoDepth
+from scene3d.nn.motion_network import MotionNetwork
+from scene3d.nn.resnet import PyramidConfig, ResNetConfig
+from scene3d.structures.frames import Frames
+from scene3d.structures.prediction import DepthPrediction
+
+QUARTER = 2
+"""Scale of the decoder whose map is a quarter of the image, as the features' that are compared."""
+
+
+FIRST_VARIANCE = -2.0
+"""Logarithm of the relative variance that an untrained network believes in: 37 % to either side."""
+
+
+class FusedDepthConfig(Config):
+    """What fused depth can be told.
+
+    Motion between frames is as the data say, and estimated by a network where they do not; then depth has a scale of
+    its own.
+
+    Attributes:
+        pyramid: of the depth network; its map at 1/4 of the image is compared between frames, too.
+        motion_pyramid: of the motion network; None is the same.
+        widths: of the decoder at 1, 1/2, 1/4, ... of the image.
+        near, far: range of depth, of the unit of the transforms.
+        iterations: sweeps, each around what the one before believed.
+        hypotheses: inverse depths a sweep.
+        channels: of the features that are compared.
+        lookups: offsets of the frames that are compared; all that a snippet has of them are used.
+        motion_scale: see `MotionNetwork`.
+        loss: weights.
+        earlier: what the loss of an iteration counts of the next one's.
+        likelihood: weight of the likelihood of the refined depth under the single-frame belief, which teaches its
+            variance.
+    """
+
+    kind: Literal["fused_depth"] = "fused_depth"
+    pyramid: PyramidConfig = ResNetConfig(depth=18, normalise="uniform")
+    motion_pyramid: PyramidConfig | None = None
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    near: PositiveFloat = 0.1
+    far: PositiveFloat = 100.0
+    iterations: PositiveInt = 3
+    hypotheses: int = Field(16, ge=3)
+    channels: PositiveInt = 32
+    lookups: tuple[int, ...] = (-1,)
+    motion_scale: PositiveFloat = 0.01
+    loss: DepthLossConfig = DepthLossConfig()
+    earlier: float = Field(0.8, gt=0, le=1)
+    likelihood: float = Field(0.01, ge=0)
+
+    def build(self) -> FusedDepth:
+        """The method."""
+        return FusedDepth(self)
+
+
+class Refined(NamedTuple):
+    """What is believed before and after each sweep.
+
+    Attributes:
+        depths: of the single frame, from the image's own size to 1/8 of it.
+        beliefs: at 1/4 of the image, the single frame's first.
+    """
+
+    depths: list[Tensor]
+    beliefs: list[Belief]
+
+    def depth(self, step: int) -> Float[Tensor, "B H W"]:
+        """After so many sweeps, at the image's own size: the single frame's times how much it was changed."""
+        changed = self.beliefs[0].mean / self.beliefs[step].mean
+        if step == 0:
+            return self.depths[0]
+        size = (self.depths[0].shape[-2], self.depths[0].shape[-1])
+        return self.depths[0] * _enlarged(changed, size)
+
+
+class FusedDepth(nn.Module):
+    """One image to a belief of its depth, and other frames to a better one.
+
+    Args:
+        config: see `FusedDepthConfig`.
+
+    Attributes:
+        spread: factor on the predicted deviation, chosen after training on validation data where there is any with
+            depth; 1 until then.
+    """
+
+    metric: Tensor
+    spread: Tensor
+
+    def __init__(self, config: FusedDepthConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = MonoDepth(config.pyramid, config.widths)
+        self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
+        self.variance = nn.Conv2d(config.widths[QUARTER], 1, kernel_size=3, padding=1)
+        nn.init.constant_(self.variance.bias, FIRST_VARIANCE)  # type: ignore[arg-type]
+        self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
+        self.temperatures = nn.Parameter(torch.full((config.iterations,), 0.1).log())
+        self.gates = nn.ModuleList(_gate() for _ in range(config.iterations))
+        # Whether any motion that was trained on was given, which is what gives depth its scale.
+        self.register_buffer("metric", torch.tensor(False))
+        self.register_buffer("spread", torch.tensor(1.0))
+
+    def training_step(self, frames: Frames, step: int) -> LossTerms:
+        """Reconstruct view 0 from the others by the depth of the single frame and of every sweep.
+
+        Raises:
+            DataError: there is no other view.
+        """
+        if frames.image.shape[1] < 2:
+            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
+        if frames.cam_to_world is not None:
+            self.metric.fill_(True)
+        config, to_views = self.config, self.motion.reference_to_views(frames)
+        refined = self._refine(frames, to_views)
+        others = Reconstruction.of(frames, to_views)
+        with torch.no_grad():
+            standing = standing_error(others, config.loss.ssim) if config.loss.static_mask else None
+        single = terms_over_scales(
+            refined.depths[: config.loss.scales], others, ssim_weight=config.loss.ssim, standing=standing
+        )
+        fixed = others._replace(reference_to_source=others.reference_to_source.detach())
+        found, shares = [], []
+        for k in range(1, config.iterations + 1):
+            found.append(terms_over_scales([refined.depth(k)], fixed, ssim_weight=config.loss.ssim, standing=standing))
+            shares.append(config.earlier ** (config.iterations - k))
+        terms = {
+            "single_photometric": single.photometric,
+            "single_smoothness": single.smoothness,
+            "photometric": _weighted([each.photometric for each in found], shares),
+            "smoothness": _weighted([each.smoothness for each in found], shares),
+            "likelihood": _surprise(refined.beliefs[0], refined.beliefs[-1]),
+        }
+        weights = {
+            "single_photometric": 1.0,
+            "single_smoothness": config.loss.smoothness,
+            "photometric": 1.0,
+            "smoothness": config.loss.smoothness,
+            "likelihood": config.likelihood,
+        }
+        return LossTerms(terms, weights, self._observed(frames, refined))
+
+    @torch.no_grad()
+    def predict(self, frames: Frames) -> DepthPrediction:
+        """Depth of view 0 from it and the frames at the offsets of `lookups`; without any, that of one image."""
+        to_views = self.motion.reference_to_views(frames)
+        refined = self._refine(frames, to_views)
+        first, last = refined.beliefs[0], refined.beliefs[-1]
+        depth, size = refined.depth(self.config.iterations), frames.image.shape[-2:]
+        relative = _enlarged(last.variance.sqrt() / last.mean, (size[0], size[1]))
+        return DepthPrediction(
+            depth=depth,
+            K=frames.K[:, 0],
+            is_metric=bool(self.metric),
+            confidence=_enlarged(1 - last.variance / first.variance, (size[0], size[1])).clamp(0, 1),
+            deviation=self.spread * relative / depth,
+            cam_to_reference=invert(to_views),
+            single=refined.depths[0],
+        )
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All at one rate."""
+        return [{"params": list(self.parameters()), "scale": 1.0}]
+
+    def _refine(self, frames: Frames, to_views: Float[Tensor, "B V 4 4"]) -> Refined:
+        maps = self.network.pyramid(frames.image[:, 0])
+        features = self.network.decoder.features(maps)
+        near, far = self.config.near, self.config.far
+        depths = [disparity_to_depth(d[:, 0], near, far) for d in self.network.decoder.disparities(features)]
+        mean = 1 / depths[QUARTER]
+        # Of the logarithm, so that it means the same at any depth and in any unit.
+        variance = self.variance(features[QUARTER])[:, 0].clamp(-8, 4).exp() * mean.detach() ** 2
+        belief = Belief(mean, variance)
+        lookups, K = self._lookups(frames, to_views, mean.shape[-2:])
+        own = self._features(maps[1])
+        beliefs = [belief]
+        for k in range(self.config.iterations):
+            measured = self._look(belief, own, K, lookups, self.temperatures[k].exp())
+            belief = fuse(belief, measured, self._gate(k, belief, measured))
+            beliefs.append(belief)
+        return Refined(depths, beliefs)
+
+    def _look(self, belief: Belief, own: Tensor, K: Tensor, lookups: Lookups, temperature: Tensor) -> Measurement:
+        """Sweep around the mean. Where the hypotheses lie is not learnt by what they cost."""
+        fixed = Belief(belief.mean.detach(), belief.variance.detach())
+        nearness = hypotheses(fixed, self.config.hypotheses)
+        low, high = 1 / self.config.far, 1 / self.config.near
+        swept = sweep(own, K, lookups, 1 / nearness.clamp(low, high))
+        seen = (swept.seen_by > 0) & (nearness >= low) & (nearness <= high)
+        return measure(fixed, nearness, swept.cost, seen, temperature)
+
+    def _gate(self, k: int, belief: Belief, measured: Measurement) -> Float[Tensor, "B h w"]:
+        moved = (measured.mean - belief.mean).abs() / belief.variance.sqrt()
+        told = torch.stack([measured.entropy, measured.lowest, moved.clamp(max=10), measured.seen], dim=1)
+        return torch.sigmoid(self.gates[k](told.detach()))[:, 0]
+
+    def _features(self, quarter: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h w D"]:
+        """Of unit root mean square, so that a difference of cost means the same everywhere."""
+        found = self.compared(quarter).permute(0, 2, 3, 1)
+        return found * torch.rsqrt(found.square().mean(dim=-1, keepdim=True) + 1e-6)
+
+    def _lookups(
+        self, frames: Frames, to_views: Float[Tensor, "B V 4 4"], size: tuple[int, int] | torch.Size
+    ) -> tuple[Lookups, Float[Tensor, "B 3 3"]]:
+        """The views at the offsets that are compared, and the K of the reference's map."""
+        wanted = frames.lookups(self.config.lookups)
+        chosen = wanted.any(dim=0)
+        batch, number = len(frames.image), int(chosen.sum())
+        image = frames.image[:, chosen].flatten(0, 1)
+        quarter = self.network.pyramid.fine(image)[-1] if number else frames.image.new_zeros(0, self._inputs, *size)
+        features = self._features(quarter).unflatten(0, (batch, number))
+        scale = frames.K.new_tensor([size[1] / frames.image.shape[-1], size[0] / frames.image.shape[-2], 1.0])
+        K = frames.K * scale[:, None]
+        return Lookups(features, K[:, chosen], to_views[:, chosen].detach(), wanted[:, chosen]), K[:, 0]
+
+    @property
+    def _inputs(self) -> int:
+        return self.network.pyramid.channels[1]
+
+    def _observed(self, frames: Frames, refined: Refined) -> dict[str, Tensor]:
+        first, last = refined.beliefs[0], refined.beliefs[-1]
+        observed = {
+            "told": (1 - last.variance / first.variance).detach().mean(),
+            "deviation": (first.variance.sqrt() / first.mean).detach().mean(),
+            "temperature": self.temperatures.detach().exp().mean(),
+        }
+        if frames.depth is not None:
+            observed["depth_ratio"] = median_ratio(refined.depth(self.config.iterations), frames.depth[:, 0])
+        return observed
+
+
+def _gate() -> nn.Sequential:
+    """Entropy, lowest cost, how far the mean would move, and what was seen -> how far to believe it."""
+    gate = nn.Sequential(
+        nn.Conv2d(4, 16, kernel_size=3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(16, 1, kernel_size=3, padding=1)
+    )
+    last = gate[-1]
+    assert isinstance(last, nn.Conv2d) and last.bias is not None
+    nn.init.ones_(last.bias)
+    return gate
+
+
+def _surprise(first: Belief, last: Belief) -> Float[Tensor, ""]:
+    """Negative logarithm of the likelihood of the last mean under the first belief, per pixel, but for a constant."""
+    relative = first.variance / first.mean.detach() ** 2
+    apart = (last.mean.detach() / first.mean.detach()).log() ** 2
+    return 0.5 * (apart / relative + relative.log()).mean()
+
+
+def _weighted(terms: list[Tensor], shares: list[float]) -> Float[Tensor, ""]:
+    return torch.stack([term * share for term, share in zip(terms, shares, strict=True)]).sum() / sum(shares)
+
+
+def _enlarged(values: Float[Tensor, "B h w"], size: tuple[int, int]) -> Float[Tensor, "B H W"]:
+    return nn.functional.interpolate(values[:, None], size, mode="bilinear", align_corners=False)[:, 0]

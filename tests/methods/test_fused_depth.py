@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from scene3d.errors import DataError
+from scene3d.methods.fused_depth import FusedDepth, FusedDepthConfig
+from tests.methods.walls import DEPTH, HEIGHT, OPTIONS, PYRAMID, WIDTH, WIDTHS, learn, silent, snippets
+
+
+def a_method(**options: object) -> FusedDepth:
+    torch.manual_seed(0)
+    return FusedDepthConfig.model_validate({"pyramid": PYRAMID, "widths": WIDTHS, **OPTIONS, **options}).build()
+
+
+def test_a_wall_is_learnt_and_other_frames_make_it_better_and_surer():
+    method = a_method()
+    learn(method, 60)
+    frames = snippets(start=3.0)
+    found = method.predict(frames)
+    inner = (slice(None), slice(8, -8), slice(24, -24))
+    fused, single = ((each[inner] - DEPTH).abs().mean() for each in (found.depth, found.single))
+    assert fused < single
+    assert found.depth.median().item() == pytest.approx(DEPTH, rel=0.1)
+    assert (found.deviation[inner] * found.depth[inner]).mean() < (
+        method.predict(snippets((0,), start=3.0)).deviation[inner] * found.single[inner]
+    ).mean()
+
+
+def test_closed_gates_give_the_single_frame_back_bit_for_bit():
+    method = a_method().eval()
+    for gate in method.gates:
+        torch.nn.init.constant_(gate[-1].bias, -torch.inf)
+    found = method.predict(snippets())
+    assert torch.equal(found.depth, found.single)
+    assert (found.confidence == 0).all()
+
+
+def test_without_another_frame_depth_is_that_of_one_image_and_confidence_is_0():
+    method = a_method().eval()
+    absent = replace(snippets((0, -1)), present=torch.tensor([[True, False], [True, False]]))
+    for frames in (snippets((0,)), absent):
+        found = method.predict(frames)
+        assert torch.equal(found.depth, found.single)
+        assert (found.confidence == 0).all()
+        assert found.deviation.shape == (2, HEIGHT, WIDTH)
+        assert (found.deviation > 0).all()
+
+
+def test_every_part_learns():
+    method = a_method()
+    # The third scale is looked at all the same: it is what is believed before any sweep.
+    untrained = [f"network.decoder.heads.3.{what}" for what in ("weight", "bias")]
+    assert silent(method, method.training_step(snippets(posed=False), 0)) == untrained
+
+
+def test_a_snippet_of_one_view_teaches_nothing():
+    with pytest.raises(DataError, match="expected another view"):
+        a_method().training_step(snippets((0,)), 0)
