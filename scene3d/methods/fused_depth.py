@@ -83,7 +83,7 @@ class Refined(NamedTuple):
 
     Attributes:
         depths: of the single frame, from the image's own size to 1/8 of it.
-        beliefs: at 1/4 of the image, the single frame's first.
+        beliefs: at 1/4 of the image, the first that of the single frame at its own size.
     """
 
     depths: list[Tensor]
@@ -192,7 +192,8 @@ class FusedDepth(nn.Module):
         features = self.network.decoder.features(maps)
         near, far = self.config.near, self.config.far
         depths = [disparity_to_depth(d[:, 0], near, far) for d in self.network.decoder.disparities(features)]
-        mean = 1 / depths[QUARTER]
+        size = (features[QUARTER].shape[-2], features[QUARTER].shape[-1])
+        mean = nn.functional.adaptive_avg_pool2d(1 / depths[0][:, None], size)[:, 0]
         # Of the logarithm, so that it means the same at any depth and in any unit.
         variance = self.variance(features[QUARTER])[:, 0].clamp(-8, 4).exp() * mean.detach() ** 2
         belief = Belief(mean, variance)
