@@ -11,20 +11,17 @@ has it, and with the default one; memory with the default one.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import platform
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import torch
+from measure import milliseconds, peak_growth
 from op_cases import CASES, Case, Way
 from torch import Tensor
 
@@ -78,10 +75,10 @@ def _options() -> argparse.Namespace:
 
 def _time_row(case: Case, options: argparse.Namespace, speed: tuple[float, float]) -> str:
     _check(case)
-    eager, kernel = (_milliseconds(_call(case, way), options.repeats) for way in (case.eager, case.kernel))
+    eager, kernel = (milliseconds(_call(case, way), options.repeats) for way in (case.eager, case.kernel))
     others: list[float | None] = [None, None]
     if case.idiom is not None:
-        others[0] = _milliseconds(_call(case, case.idiom), options.repeats)
+        others[0] = milliseconds(_call(case, case.idiom), options.repeats)
     if not options.no_compile:
         others[1] = _compiled(case, options.repeats)
     least = 1e3 * max(case.bytes / speed[0], case.operations / speed[1])
@@ -110,7 +107,7 @@ def _compiled(case: Case, repeats: int) -> float | None:
     """None where inductor gives up, as on gradients of gradients."""
     torch.compiler.reset()
     try:
-        return _milliseconds(_call(case, torch.compile(case.eager)), repeats)
+        return milliseconds(_call(case, torch.compile(case.eager)), repeats)
     except Exception as error:  # noqa: BLE001  (whatever it is, it is said, and the table goes on)
         print(f"torch.compile of {case.name}: {str(error).splitlines()[0]}", file=sys.stderr)
         return None
@@ -128,45 +125,20 @@ def _call(case: Case, way: Way) -> Callable[[], Any]:
     return both if case.backward else forward
 
 
-def _milliseconds(call: Callable[[], object], repeats: int) -> float:
-    """Median wall time; two runs first, which are not counted."""
-    times = []
-    for _ in range(repeats + 2):
-        start = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times[2:])
-
-
 def _machine_speed() -> tuple[float, float]:
     """Bytes a second of a copy (read and written), and operations a second of a product of matrices."""
     source, target = torch.rand(2**26), torch.empty(2**26)
-    copy = _milliseconds(lambda: target.copy_(source), 7)
+    copy = milliseconds(lambda: target.copy_(source), 7)
     one, other = torch.rand(1024, 1024), torch.rand(1024, 1024)
-    product = _milliseconds(lambda: one @ other, 7)
+    product = milliseconds(lambda: one @ other, 7)
     return 2 * 4 * 2**26 / copy * 1e3, 2 * 1024**3 / product * 1e3
 
 
 def _memory_row(case: Case) -> str:
-    eager, kernel = (_peak(_call(case, way)) for way in (case.eager, case.kernel))
+    eager, kernel = (peak_growth(_call(case, way)) for way in (case.eager, case.kernel))
     kept = [f"{_kept(case, way):.1f}" if case.backward else "" for way in (case.eager, case.kernel)]
     share = f"1/{eager / kernel:.0f}" if kernel > 0 else "0"
     return f"| {case.name} | {eager:.1f} | {kernel:.1f} | {share} | {' | '.join(kept)} |"
-
-
-def _peak(call: Callable[[], object]) -> float:
-    """MiB that the process grows by at most, while it runs once more."""
-    call()
-    ctypes.CDLL(None).malloc_trim(0)
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-    call()
-    return (_status("VmHWM") - before) / 1024
-
-
-def _status(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return float(next(line for line in lines if line.startswith(name)).split()[1])
 
 
 def _kept(case: Case, way: Way) -> float:

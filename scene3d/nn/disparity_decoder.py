@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from scene3d.errors import ConfigError, UsageError
 
+FIRST = -2.0
+"""What an untrained head says before the sigmoid: about eight times the nearest depth."""
+
 SCALES = 4
 """Maps that are predicted: at 1, 1/2, 1/4 and 1/8 of the image."""
 
@@ -42,6 +45,10 @@ class DisparityDecoder(nn.Module):
             self.join.append(_block(width + skip, width))
             below = width
         self.heads = nn.ModuleList(conv3x3(width, 1) for width in widths[:SCALES])
+        for head in self.heads:
+            # Halfway between nearest and farthest, as a random head says it, is twice the nearest: where motion is
+            # learnt along, its scale settles around that, and whatever is nearer than half the scene is cut off.
+            nn.init.constant_(head.bias, FIRST)  # type: ignore[arg-type]
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Disparity in (0, 1), from the full image's size to 1/8 of it; `maps` run from fine to coarse."""

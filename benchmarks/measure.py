@@ -1,0 +1,34 @@
+"""What benchmarks measure: time as a median, memory as growth of the process."""
+
+from __future__ import annotations
+
+import ctypes
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def milliseconds(call: Callable[[], object], repeats: int) -> float:
+    """Median wall time; two runs first, which are not counted."""
+    times = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times[2:])
+
+
+def peak_growth(call: Callable[[], object]) -> float:
+    """MiB that the process grows by at most, while it runs once more."""
+    call()
+    ctypes.CDLL(None).malloc_trim(0)
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    call()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return float(next(line for line in lines if line.startswith(name)).split()[1])
