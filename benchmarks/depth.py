@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import torch
 from depth_runs import drive, fit, streets, trajectories
 from measure import milliseconds, peak_growth
@@ -84,7 +85,7 @@ def _growth(options: argparse.Namespace) -> None:
     for name, cases in sizes:
         for bins, number, height, width in cases:
             method, frames = _method(bins), _frames(height, width, number)
-            calls = [_predicting(method, frames, volume) for volume in (repeated, cost_volume)]
+            calls = [_predicting(method, frames, volume) for volume in WAYS]
             times = [milliseconds(call, 3) for call in calls]
             memory = [peak_growth(call) for call in calls]
             figures = " | ".join(f"{value:.0f}" for value in (*times, *memory))
@@ -193,9 +194,10 @@ def _plot(curves: dict[str, list[tuple[float, float, float]]]) -> Tensor:
     figure.axes[0].set_ylabel("milliseconds a prediction")
     figure.axes[0].legend(frameon=False)
     canvas.draw()
-    return torch.from_numpy(__import__("numpy").array(canvas.buffer_rgba()))[..., :3]
+    return torch.from_numpy(np.array(canvas.buffer_rgba()))[..., :3]
 
 
+WAYS = (repeated, cost_volume)
 PARTS = {
     "inference": _inference,
     "growth": _growth,

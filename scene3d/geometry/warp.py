@@ -30,7 +30,8 @@ def warp(
     """
     height, width = source.shape[-2:]
     pixels, away = reproject(depth, K, source_K, cam_to_source)
-    grid = to_grid(pixels, height, width)
+    # Its backward reads beyond its memory where a position is not a number; such a pixel is not seen anyway.
+    grid = torch.nan_to_num(to_grid(pixels, height, width))
     warped = torch.nn.functional.grid_sample(source, grid, padding_mode="border", align_corners=False)
     return warped, inside(pixels, away, height, width)
 

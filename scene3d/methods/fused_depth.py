@@ -202,7 +202,9 @@ class FusedDepth(nn.Module):
         beliefs = [belief]
         for k in range(self.config.iterations):
             measured = self._look(belief, own, K, lookups, self.temperatures[k].exp())
-            belief = fuse(belief, measured, self._gate(k, belief, measured))
+            told = fuse(belief, measured, self._gate(k, belief, measured))
+            # Where hypotheses beyond the range are left out, the rest may point beyond it.
+            belief = Belief(told.mean.clamp(1 / far, 1 / near), told.variance)
             beliefs.append(belief)
         return Refined(depths, beliefs)
 

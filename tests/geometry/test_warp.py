@@ -46,3 +46,15 @@ def test_gradients_reach_depth_and_motion():
     assert torch.autograd.gradcheck(
         lambda d, s, a: warp(source, d, K, K, rigid(rotation_of(a), s))[0], (depth, step, axis), eps=1e-7, atol=1e-4
     )
+
+
+def test_a_depth_that_is_not_a_number_is_not_seen_and_breaks_nothing():
+    K = pinhole(60.0, 64, 96).K[None]
+    depth = torch.full((1, 64, 96), 5.0)
+    depth[:, ::3] = torch.nan
+    depth.requires_grad_()
+    source = torch.rand(1, 3, 64, 96, requires_grad=True)
+    warped, seen = warp(source, depth, K, K, torch.eye(4)[None])
+    assert not seen[:, ::3].any()
+    warped.sum().backward()
+    assert torch.isfinite(source.grad).all()
