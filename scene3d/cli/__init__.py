@@ -26,6 +26,7 @@ VERBS = {
     "show": "scene3d.cli.show:show",
     "data make-street": "scene3d.cli.data:make_street",
     "data match": "scene3d.cli.data:match",
+    "data depth-truth": "scene3d.cli.data:depth_truth",
     "data check": "scene3d.cli.data:check",
     "doctor": "scene3d.cli.doctor:doctor",
 }

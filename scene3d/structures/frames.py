@@ -25,6 +25,7 @@ class Frames:
         names: one a snippet, for messages and dumps: "drive frame sensor".
         cam_to_world: None where it is to be estimated.
         depth: along z; 0 where nothing was measured.
+        truth: depth along z of view 0 at its image's own size, for evaluation; 0 where nothing was measured.
         hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
         voxels: classes of `scene3d.structures.labels.SSC` in the SSCBench grid; 0 = empty, 255 = ignore.
@@ -39,6 +40,7 @@ class Frames:
     names: tuple[str, ...] = ()
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
     depth: Float[Tensor, "B V H W"] | None = None
+    truth: Float[Tensor, "B full_H full_W"] | None = None
     hint: Float[Tensor, "B V H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
     voxels: Int[Tensor, "B X Y Z"] | None = None
