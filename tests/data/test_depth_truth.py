@@ -15,6 +15,7 @@ from scene3d.data.depth_truth import (
     write_truth,
 )
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
+from scene3d.data.kitti_files import read_calibration, read_scan
 from scene3d.errors import DataError
 from scene3d.geometry.camera import Camera
 from tests.data.small_trees import DEPTH, HEIGHT, WIDTH, write_odometry, write_raw
@@ -130,3 +131,47 @@ def test_prepared_truth_is_that_of_the_scan_to_half_a_step_and_is_made_once(tmp_
         assert not write_truth(tmp_path / "truth", kind, scene.name, shot, scans)
     file = truth_file(tmp_path / "truth", "scan as published", scene.name, shot)
     assert file == tmp_path / "truth" / "scan_as_published" / "00" / "left" / "0000000000.png" and file.exists()
+
+
+def test_published_depth_of_a_real_scan_follows_from_its_calibration_files(shared_data: Path):
+    root = shared_data / "kitti_raw_0926_color_lidar"
+    poses = next(root.rglob("derived_lidar_icp_velo_poses.txt"))
+    (scene,) = read_kitti_raw(root, ["2011_09_26_drive_9999_sync"], scan_poses=poses)
+    shot = next(shot for shot in scene.shots if shot.frame == 5)
+    scans = {scan.frame: scan for scan in scene.scans}
+    cam = read_calibration(root / "2011_09_26" / "calib_cam_to_cam.txt")
+    velo = read_calibration(root / "2011_09_26" / "calib_velo_to_cam.txt")
+    velo_to_image = cam.matrix("P_rect_02", 3, 4) @ cam.rotation("R_rect_00") @ velo.rigid("R", "T")
+    points = read_scan(scans[5].path).double()
+    points = torch.cat([points[points[:, 0] >= 0, :3], torch.ones_like(points[points[:, 0] >= 0, :1])], dim=1)
+    projected = points @ velo_to_image.mT
+    last: dict[tuple[int, int], float] = {}
+    groups: dict[int, list[tuple[int, int, float]]] = {}
+    for (u, v, w), x in zip(projected.tolist(), points[:, 0].tolist(), strict=True):
+        column, row = round(u / w) - 1, round(v / w) - 1
+        if 0 <= column < 1242 and 0 <= row < 375:
+            last[row, column] = x
+            groups.setdefault(row * 1241 + column - 1, []).append((row, column, x))
+    for members in groups.values():
+        if len(members) > 1:
+            last[members[0][:2]] = min(x for *_, x in members)
+    expected = torch.zeros(375, 1242)
+    for (row, column), x in last.items():
+        expected[row, column] = x
+    assert len(last) > 15_000
+    assert torch.equal(measure_truth(shot, scans, "scan as published"), expected)
+
+
+def test_published_depth_of_a_real_scan_is_some_percent_off(shared_data: Path):
+    root = shared_data / "kitti_raw_0926_color_lidar"
+    poses = next(root.rglob("derived_lidar_icp_velo_poses.txt"))
+    (scene,) = read_kitti_raw(root, ["2011_09_26_drive_9999_sync"], scan_poses=poses)
+    shot, scans = next(s for s in scene.shots if s.frame == 5), {scan.frame: scan for scan in scene.scans}
+    right, published = (measure_truth(shot, scans, kind) for kind in ("scan", "scan as published"))
+    # Pixel (row, column) of the right one is (row - 1, column - 1) of the published one.
+    right, published = right[1:, 1:], published[:-1, :-1]
+    both = (right > 0) & (published > 0)
+    assert both.sum() > 0.99 * (right > 0).sum()
+    # The velodyne stands 0.27 m behind the camera: 2.7 % of ten metres.
+    ratio = (published[both] / right[both]).median().item()
+    assert 1.01 < ratio < 1.04
