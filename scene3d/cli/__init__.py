@@ -27,6 +27,7 @@ VERBS = {
     "data make-street": "scene3d.cli.data:make_street",
     "data match": "scene3d.cli.data:match",
     "data depth-truth": "scene3d.cli.data:depth_truth",
+    "data split": "scene3d.cli.split:split",
     "data check": "scene3d.cli.data:check",
     "doctor": "scene3d.cli.doctor:doctor",
 }
