@@ -234,7 +234,8 @@ def evaluate(
         fit_data=data.build("train", training=False),
         split=split,
         device=predictor.device,
-        published_as=None if listed is None else data.kind,
+        # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
+        published_as=data.kind if listed is not None or data.kind == "cityscapes" else None,
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )

@@ -146,7 +146,7 @@ def check(path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PAT
       scene3d data check data/street
 
     Args:
-        path: root of a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images.
+        path: root of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images.
     """
     from scene3d.data.check import check_data
 

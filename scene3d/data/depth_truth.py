@@ -12,8 +12,8 @@ from torch import Tensor
 
 from scene3d.data.images import read_depth, write_depth
 from scene3d.data.kitti_files import read_scan
+from scene3d.data.shot_files import check_size, shot_depth
 from scene3d.data.snippet_config import TruthKind, hint_file
-from scene3d.data.views import check_size
 from scene3d.errors import wrong_file
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.depth import points_to_depth
@@ -52,9 +52,7 @@ def measure_truth(shot: Shot, scans: Mapping[int, Scan], kind: TruthKind) -> Flo
     if not isinstance(camera, Camera) or not has_truth(shot, scans, kind):
         raise wrong_file(shot.image, expected=f"true depth from its {kind.split()[0]}", got="none")
     if kind == "file":
-        depth = read_depth(shot.depth)  # type: ignore[arg-type]
-        check_size(shot.depth, depth, camera)  # type: ignore[arg-type]
-        return depth
+        return shot_depth(shot)
     points = read_scan(scan.path)  # type: ignore[union-attr]
     # Inverted as it stands, so that the world between the two cancels; printed rotations transpose to 1e-6 only.
     scan_to_cam = torch.linalg.inv(shot.cam_to_world.double()) @ scan.scan_to_world.double()  # type: ignore[union-attr]

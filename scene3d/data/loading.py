@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from scene3d.data.cityscapes import city_of, read_cityscapes
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import read_kitti_360
 from scene3d.data.posed_images import read_posed_images
@@ -75,7 +76,28 @@ class PosedImagesData(Splits):
         return read_posed_images(self.root, names)
 
 
-DataConfig = Annotated[KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData, Field(discriminator="kind")]
+class CityscapesData(Splits):
+    """Snippets of Cityscapes; splits name cities, or single snippets.
+
+    Attributes:
+        keep: share of the rows, from the top, that is kept; the lowest quarter shows the car's own bonnet.
+    """
+
+    kind: Literal["cityscapes"] = "cityscapes"
+    keep: float = Field(default=0.75, gt=0, le=1)
+
+    def read(self, names: Sequence[str] | None) -> list[Scene]:
+        """The snippets of these cities or names, or all."""
+        return read_cityscapes(self.root, names, keep=self.keep)
+
+    def place(self, scene: str) -> str:
+        """The city of a snippet."""
+        return city_of(scene)
+
+
+DataConfig = Annotated[
+    KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData | CityscapesData, Field(discriminator="kind")
+]
 """Every data set that a recipe may name."""
 
 

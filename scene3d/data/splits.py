@@ -67,7 +67,9 @@ class Splits(Config):
         if self.fit:
             return self
         for one, other in combinations(SPLITS, 2):
-            shared = set(getattr(self, one) or ()) & set(getattr(self, other) or ())
+            ones, others = (set(getattr(self, split) or ()) for split in (one, other))
+            shared = {name for name in ones if others & {name, self.place(name)}}
+            shared |= {name for name in others if ones & {name, self.place(name)}}
             if shared:
                 raise ValueError(
                     f"{', '.join(sorted(shared))} is in {one} and in {other}; set fit: true if that is meant"
@@ -87,7 +89,7 @@ class Splits(Config):
         if split != "train" or self.train is not None:
             raise ConfigError(f"data.{split}: names no drive of {self.root}")
         taken = set() if self.fit else {*self._drives("val"), *self._drives("test")}
-        scenes = [scene for scene in self.read(None) if scene.name not in taken]
+        scenes = [scene for scene in self.read(None) if not taken & {scene.name, self.place(scene.name)}]
         if not scenes:
             raise ConfigError(f"data.train: every drive of {self.root} is in another split")
         return scenes
@@ -122,6 +124,10 @@ class Splits(Config):
     def read(self, names: Sequence[str] | None) -> list[Scene]:
         """The scenes of these names, or all."""
         raise NotImplementedError
+
+    def place(self, scene: str) -> str:
+        """What a split may name to mean this scene and others, such as its city; by default the scene alone."""
+        return scene
 
     def _samples(self, split: Split) -> tuple[Sample, ...] | None:
         path = getattr(self.lists, split)
@@ -159,4 +165,5 @@ class Splits(Config):
         if ones is None and others is None:
             return []
         listed, named = (ones, other) if ones is not None else (others, one)
-        return sorted(str(sample) for sample in listed or () if sample.drive in (getattr(self, named) or ()))
+        drives = set(getattr(self, named) or ())
+        return sorted(str(sample) for sample in listed or () if drives & {sample.drive, self.place(sample.drive)})
