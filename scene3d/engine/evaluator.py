@@ -17,7 +17,6 @@ from scene3d.evaluation.report import Report
 from scene3d.evaluation.tables import DEPTH_TITLE
 from scene3d.geometry.voxels import SSCBENCH, VoxelFrame
 from scene3d.structures.frames import Frames
-from scene3d.structures.prediction import Prediction
 from scene3d.structures.tables import Table
 
 __all__ = ["EvaluateConfig", "evaluate"]
@@ -62,12 +61,11 @@ def evaluate(
     with torch.no_grad():
         fitted = NOTHING_FITTED if fit_data is None else fit(method, fit_data, rules, device, progress)
         scorer = Scorer(rules, fitted, published_as)
-        chosen = spread(len(data), config.frames)
         names: list[str] = []
+        chosen = spread(len(data), config.frames)
         for done, index in enumerate(chosen):
             frames = data[index].to(device)
-            prediction = method.predict(frames)
-            scorer.score(prediction, frames, _mirrored_mean(method, prediction, frames) if config.mirror else None)
+            _score(scorer, method, frames, mirror=config.mirror)
             names += frames.names
             tell(progress, f"scoring {split}", done + 1, len(chosen))
     notes = () if fit_data is not None else ("No training data given: no baselines, and no fitted thresholds.",)
@@ -84,9 +82,14 @@ def evaluate(
     )
 
 
-def _mirrored_mean(method: Predicts, prediction: Prediction, frames: Frames) -> torch.Tensor:
-    mirrored = method.predict(flip(frames)).depth[0].flip(-1)
-    return average_with_mirrored(prediction.depth[0], mirrored)
+def _score(scorer: Scorer, method: Predicts, frames: Frames, *, mirror: bool) -> None:
+    """Add one frame, whose depth is the mean with that of the mirrored frame where this is asked for."""
+    prediction = method.predict(frames)
+    depth = None
+    if mirror:
+        mirrored = method.predict(flip(frames)).depth[0].flip(-1)
+        depth = average_with_mirrored(prediction.depth[0], mirrored)
+    scorer.score(prediction, frames, depth)
 
 
 def _samples(names: Sequence[str]) -> dict[str, str]:

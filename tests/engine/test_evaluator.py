@@ -225,6 +225,24 @@ def test_the_report_says_how_depth_was_scored_and_on_what():
     }
 
 
+def test_depth_of_cityscapes_is_scored_in_its_crop_at_its_size():
+    class Cities(Streets):
+        """10 m in the crop that counts, rows 256 to 767 and columns 192 to 1855, and 20 m around it."""
+
+        def __getitem__(self, index: int) -> Frames:
+            truth = torch.full((1, 768, 2048), 20.0)
+            truth[:, 256:, 192:1856] = 10.0
+            return replace(street(index), truth=truth)
+
+    class Ten(Oracle2):
+        def predict(self, frames: Frames) -> DepthPrediction:
+            return DepthPrediction(depth=torch.full((1, 16, 24), 10.0), K=frames.K[:, 0], is_metric=True)
+
+    report = evaluate(Ten(), Cities(range(1)), EvaluateConfig(depth="cityscapes"), frame=GRID)
+    assert report.figure("depth", "ours", "abs_rel") == pytest.approx(0.0, abs=1e-6)
+    assert report.tables[0].note.startswith("cityscapes (1 images): Cityscapes' crop")
+
+
 def test_frames_without_the_truth_of_the_protocol_are_not_scored_on_another():
     with pytest.raises(DataError, match="none of the 2 frames"):
         evaluate(Oracle2(), Streets(range(2)), EvaluateConfig(depth="eigen"), frame=GRID)
