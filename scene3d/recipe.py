@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from importlib import resources
@@ -17,6 +16,7 @@ from scene3d.compat.torch_files import Released
 from scene3d.config import Config, apply_overrides, dump, load_yaml, parse, to_yaml
 from scene3d.config.mistakes import nearest
 from scene3d.data.loading import DataConfig, Split
+from scene3d.data.truth_folder import fill_truth_folder
 from scene3d.data.views import view_camera, view_to_world
 from scene3d.engine.distributed import pick_device
 from scene3d.engine.evaluator import EvaluateConfig
@@ -24,8 +24,9 @@ from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.finishing import choose_threshold, find_and_name_clusters
 from scene3d.engine.fitting import Progress
 from scene3d.engine.predictor import Predictor, TrainingView
+from scene3d.engine.provenance import of_data, of_weights
 from scene3d.engine.random_state import seed_all
-from scene3d.engine.run import Run, versions
+from scene3d.engine.run import Run
 from scene3d.engine.trainer import TrainConfig, Trainer
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, DataError, UsageError
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 __all__ = [
     "Predictor",
     "Recipe",
+    "depth_truth",
     "evaluate",
     "export",
     "load",
@@ -132,6 +134,18 @@ def match(
     return snippets.hints, written
 
 
+def depth_truth(recipe: Recipe, *, split: Split = "test", progress: Progress | None = None) -> tuple[Path, int]:
+    """Prepare the true depth that the recipe's depth protocol scores against; see `fill_truth_folder`.
+
+    Raises:
+        ConfigError: the protocol has no truth of its own, or the recipe names no folder.
+    """
+    kind = recipe.evaluate.depth_protocol.truth
+    if kind is None:
+        raise ConfigError(f'evaluate.depth: "{recipe.evaluate.depth}" scores against the frames and needs no truth')
+    return fill_truth_folder(recipe.data, split, kind, progress)
+
+
 def train(
     recipe: Recipe,
     folder: Path | str,
@@ -206,6 +220,7 @@ def evaluate(
     split: Split = "val",
     device: str = "auto",
     data: Any = None,
+    changes: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Score trained weights on a split of their recipe's data, beside baselines fitted on its training split.
@@ -215,19 +230,31 @@ def evaluate(
         split: which drives.
         device: "auto", "cpu", "cuda", "cuda:1".
         data: a data config to use instead of the recipe's, for weights that came from elsewhere.
+        changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
         progress: called with what is being done, how far, and of how much.
+
+    Raises:
+        ConfigError: a change is wrong, or is of what was trained.
     """
     recipe, weights, source = _stored(path_or_name)
+    for change in changes:
+        if not change.strip().startswith(("data.", "evaluate.")):
+            raise ConfigError(f"{change}: expected a key of data or evaluate; the rest is what was trained")
+    recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
     predictor = _predictor(recipe, weights, source, device)
+    samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth)
+    listed = getattr(data.lists, split)
     return score(
         predictor.method,
-        data.build(split, training=False),
+        samples,
         recipe.evaluate,
         fit_data=data.build("train", training=False),
         split=split,
         device=predictor.device,
-        provenance=_provenance(weights, source),
+        # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
+        published_as=data.kind if listed is not None or data.kind == "cityscapes" else None,
+        provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )
 
@@ -279,7 +306,7 @@ def training_view(recipe: Recipe) -> TrainingView:
 
 def _check(recipe: Recipe, method: Method) -> dict[str, float]:
     """Figures of the validation drives during training, by the name of table, row and column."""
-    data = recipe.data.build("val", training=False)
+    data = recipe.data.build("val", training=False, truth=recipe.evaluate.depth_protocol.truth)
     device = next(as_module(method).parameters()).device
     report = score(method, data, recipe.evaluate, split="val", device=device)
     return {
@@ -296,7 +323,7 @@ def _finish(recipe: Recipe, method: Method) -> None:
     device = next(as_module(method).parameters()).device
     try:
         train_data = recipe.data.build("train", training=False)
-        val_data = recipe.data.build("val", training=False) if recipe.data.val else None
+        val_data = recipe.data.build("val", training=False) if recipe.data.has("val") else None
     except DataError as error:
         log.warning("%s; the density threshold and the names of clusters stay as they are", error)
         return
@@ -331,15 +358,3 @@ def _predictor(recipe: Recipe, weights: Weights, source: Path, device: str) -> P
     fill(as_module(method), weights, source)
     view = TrainingView.from_notes(weights.notes.get("view", {}), source)
     return Predictor(method, view, device=device, recipe=recipe)
-
-
-def _provenance(weights: Weights, source: Path) -> dict[str, str]:
-    file = source / "weights.safetensors" if source.is_dir() else source
-    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "not exported yet"
-    packages = ", ".join(f"{name} {number}" for name, number in versions()["packages"].items())
-    return {
-        "weights": f"{source.name}, sha256 {digest}",
-        "step": str(weights.notes.get("step")),
-        "seed": str(weights.notes.get("seed")),
-        "versions": packages,
-    }

@@ -23,9 +23,12 @@ VERBS = {
     "train": "scene3d.cli.train:train",
     "predict": "scene3d.cli.predict:predict",
     "evaluate": "scene3d.cli.evaluate:evaluate",
+    "trajectory": "scene3d.cli.trajectory:trajectory",
     "show": "scene3d.cli.show:show",
     "data make-street": "scene3d.cli.data:make_street",
     "data match": "scene3d.cli.data:match",
+    "data depth-truth": "scene3d.cli.data:depth_truth",
+    "data split": "scene3d.cli.split:split",
     "data check": "scene3d.cli.data:check",
     "doctor": "scene3d.cli.doctor:doctor",
 }

@@ -108,6 +108,39 @@ def match(
     return 0
 
 
+def depth_truth(
+    config: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")],
+    *,
+    changes: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set")] = (),
+    split: Literal["train", "val", "test"] = "test",
+) -> int:
+    """Prepare the true depth that evaluation scores against, at the size of the images, as 16-bit PNGs.
+
+    Examples:
+      scene3d data depth-truth my_recipe.yaml --set evaluate.depth=eigen --set data.scoring.truth_folder=data/truth
+
+    Args:
+        config: recipe that names the drives, the protocol as evaluate.depth, and the folder to fill as
+            data.scoring.truth_folder. Images that are there stay. Without a folder, evaluation reads scans each time.
+        changes: KEY=VALUE laid over the recipe; may be repeated.
+        split: drives or list to prepare.
+    """
+    from tqdm import tqdm
+
+    from scene3d import recipe
+
+    read = recipe.load_recipe(config, changes)
+    with tqdm(unit="image", disable=None) as bar:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        folder, written = recipe.depth_truth(read, split=split, progress=tell)
+    print(f"{folder}: {written} depth images written")
+    return 0
+
+
 def check(path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PATH")]) -> int:
     """Find what would spoil a training: a line a problem, exit code 3 if there is any.
 
@@ -115,7 +148,7 @@ def check(path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PAT
       scene3d data check data/street
 
     Args:
-        path: root of a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images.
+        path: root of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images.
     """
     from scene3d.data.check import check_data
 

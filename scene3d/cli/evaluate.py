@@ -14,6 +14,7 @@ def evaluate(
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
     *,
     split: Literal["train", "val", "test"] = "val",
+    changes: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set")] = (),
     out: Path | None = None,
     device: str = "auto",
     overwrite: bool = False,
@@ -23,10 +24,12 @@ def evaluate(
     Examples:
       scene3d evaluate runs/street
       scene3d evaluate runs/street --split test --out runs/street/test.json
+      scene3d evaluate runs/kitti --split test --set evaluate.depth=eigen --set data.lists.test=eigen_test.txt
 
     Args:
         run: run folder or weights file.
         split: which part of the recipe's data.
+        changes: KEY=VALUE laid over the recipe's data and evaluation; may be repeated.
         out: JSON file of the figures; RUN/evaluation_SPLIT.json by default.
         device: "auto", "cpu", "cuda" or "cuda:1".
         overwrite: replace the JSON file if it exists.
@@ -36,7 +39,7 @@ def evaluate(
     if out is None:
         out = (run if run.is_dir() else run.parent) / f"evaluation_{split}.json"
     refuse_existing(out, overwrite=overwrite)
-    report = recipe.evaluate(run, split=split, device=device)
+    report = recipe.evaluate(run, split=split, device=device, changes=changes)
     report.save(out)
     print(report.as_markdown())
     print(f"wrote {out}")

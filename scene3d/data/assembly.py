@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scene3d.data.depth_truth import measure_truth, read_truth
 from scene3d.data.kitti_files import read_scan
-from scene3d.data.snippet_config import SnippetConfig, hint_file
+from scene3d.data.snippet_config import SnippetConfig, TruthKind, hint_file
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_rig, view_to_world
 from scene3d.geometry.depth import points_to_depth
@@ -100,6 +101,7 @@ def assemble(
         cam_to_world=cam_to_world,
         posed=posed,
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
+        truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
         voxels=None if grid is None else remap(read_voxels(grid), SSCBENCH_TO_SSC)[None],
@@ -178,6 +180,12 @@ def _depths(
         points = None if shot is None else _points(shot, index)
         depths.append(torch.zeros(size) if points is None else points_to_depth(points, camera, *size))
     return torch.stack(depths)[None]
+
+
+def _truth(shot: Shot, index: Index, kind: TruthKind, folder: Path | None) -> Float[Tensor, "1 H W"]:
+    if folder is not None:
+        return read_truth(folder, kind, index.scene.name, shot)[None]
+    return measure_truth(shot, index.scans, kind)[None]
 
 
 def _hints(shots: Sequence[Shot | None], scene: str, folder: Path, reader: ViewReader) -> Float[Tensor, "1 V H W"]:

@@ -13,19 +13,19 @@ from typing import Any
 
 from torch import Tensor
 
-from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image, read_labels
+from scene3d.data.cityscapes import cities, city_folders, image_folder, read_cityscapes
+from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import SENSORS, read_kitti_360
 from scene3d.data.kitti_files import numbered_files, read_scan
 from scene3d.data.posed_images import FILE, read_posed_images
+from scene3d.data.shot_files import shot_depth, shot_image, shot_labels
 from scene3d.data.sscbench import read_voxels
-from scene3d.data.views import check_size
 from scene3d.errors import Scene3dError, wrong_file
 from scene3d.geometry.camera import Camera
-from scene3d.geometry.fisheye import Fisheye
 from scene3d.structures.scene import Scene
 
-LAYOUTS = "a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images"
+LAYOUTS = "a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]
     """Everything that is wrong with a data set: gaps, calibration, transforms, images, sizes, scans, voxels.
 
     Args:
-        root: of a KITTI raw, KITTI odometry or KITTI-360 tree, or a folder of posed images.
+        root: of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images.
         workers: threads that read; None is one a core.
 
     Raises:
@@ -96,6 +96,8 @@ def _drives(root: Path) -> list[_Drive]:
     folders = [folder for folder in sorted(root.glob("????_??_??/*_drive_*")) if folder.is_dir()]
     if folders:
         return [_Drive((f,), partial(read_kitti_raw, root, [f.name])) for f in folders]
+    if image_folder(root) is not None:
+        return [_Drive(city_folders(root, city), partial(read_cityscapes, root, [city])) for city in cities(root)]
     files = [root / FILE] if (root / FILE).exists() else sorted(root.glob(f"*/{FILE}"))
     if files:
         return [_Drive((f.parent,), partial(read_posed_images, f.parent)) for f in files]
@@ -131,11 +133,11 @@ def _open_scene(scene: Scene) -> list[Callable[[], None]]:
     """One job a file: it raises what is wrong with it."""
     jobs: list[Callable[[], None]] = []
     for shot in scene.shots:
-        jobs.append(partial(_open_sized, read_image, shot.image, shot.camera))
+        jobs.append(partial(_open, shot_image, shot))
         if shot.depth is not None:
-            jobs.append(partial(_open_sized, read_depth, shot.depth, shot.camera))
+            jobs.append(partial(_open, shot_depth, shot))
         if shot.labels is not None:
-            jobs.append(partial(_open_sized, read_labels, shot.labels, shot.camera))
+            jobs.append(partial(_open, shot_labels, shot))
     jobs += [partial(_open, read_scan, scan.path) for scan in scene.scans]
     jobs += [partial(_open, read_voxels, grid) for grid in scene.voxels]
     return jobs
@@ -156,10 +158,6 @@ def _open_all(folders: Sequence[Path]) -> list[Callable[[], None]]:
 
 def _open(read: Callable[[Any], Tensor], what: object) -> None:
     read(what)
-
-
-def _open_sized(read: Callable[[Path], Tensor], path: Path, camera: Camera | Fisheye) -> None:
-    check_size(path, read(path), camera)
 
 
 def _gaps(scene: Scene) -> Iterable[Problem]:

@@ -24,6 +24,7 @@ def flip(frames: Frames) -> Frames:
         valid=None if frames.valid is None else frames.valid.flip(-1),
         cam_to_world=None if frames.cam_to_world is None else flip_transform(frames.cam_to_world),
         depth=None if frames.depth is None else frames.depth.flip(-1),
+        truth=None if frames.truth is None else frames.truth.flip(-1),
         hint=None if frames.hint is None else frames.hint.flip(-1),
         labels=None if frames.labels is None else frames.labels.flip(-1),
         voxels=None if frames.voxels is None else frames.voxels.flip(2),

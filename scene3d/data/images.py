@@ -57,6 +57,16 @@ def read_depth(path: Path | str) -> Float[Tensor, "H W"]:
     return values[0].float() / DEPTH_SCALE
 
 
+def read_disparity(path: Path | str) -> Float[Tensor, "H W"]:
+    """Disparity in pixels of a 16-bit gray PNG of Cityscapes, (value - 1) / 256; 0 where nothing was measured.
+
+    Raises:
+        DataError: as for `read_depth`.
+    """
+    values = read_depth(path) * DEPTH_SCALE
+    return (values - 1).clamp(min=0) / DEPTH_SCALE
+
+
 def read_labels(path: Path | str) -> UInt8[Tensor, "H W"]:
     """The raw class ids of an 8-bit PNG of one channel.
 

@@ -107,8 +107,8 @@ def read_calibration(path: Path) -> Calibration:
     return Calibration(path, values)
 
 
-def read_rows(path: Path, columns: int) -> Float[Tensor, "N columns"]:
-    """A text table of numbers; blank lines are passed over.
+def read_rows(path: Path, columns: int, *, comment: str | None = None) -> Float[Tensor, "N columns"]:
+    """A text table of numbers; blank lines are passed over, and so are lines that start with `comment`.
 
     Raises:
         DataError: a line has another number of values, or one that is not a finite number.
@@ -116,7 +116,7 @@ def read_rows(path: Path, columns: int) -> Float[Tensor, "N columns"]:
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = line.split()
-        if not words:
+        if not words or (comment and words[0].startswith(comment)):
             continue
         try:
             row = [float(word) for word in words]

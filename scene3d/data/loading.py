@@ -1,4 +1,4 @@
-"""Data configs with their splits, the sampler that can be resumed, and batches from worker processes."""
+"""The data configs, the sampler that can be resumed, and batches from worker processes."""
 
 from __future__ import annotations
 
@@ -7,88 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from scene3d.config import Config
+from scene3d.data.cityscapes import city_of, read_cityscapes
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import read_kitti_360
 from scene3d.data.posed_images import read_posed_images
-from scene3d.data.snippet_config import SnippetConfig
-from scene3d.data.snippets import Snippets
-from scene3d.errors import ConfigError, Scene3dError
+from scene3d.data.splits import Split, Splits
+from scene3d.errors import Scene3dError
 from scene3d.structures.frames import Frames, collate
 from scene3d.structures.scene import Scene
 
-Split = Literal["train", "val", "test"]
-
-
-class Splits(Config):
-    """Which drives are for what, and what a sample of them holds; base of every data config.
-
-    Attributes:
-        root: folder of the data set.
-        train: names of drives to learn from; None takes all that are in no other split.
-        val: names of drives to choose thresholds, names and checkpoints on.
-        test: names of drives to report on.
-        fit: allows a drive in several splits. What is measured then is a fit, not generalisation.
-        snippets: what a sample holds.
-        scoring: what a sample holds at evaluation; None is `snippets`.
-    """
-
-    root: Path
-    train: tuple[str, ...] | None = None
-    val: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    fit: bool = False
-    snippets: SnippetConfig = SnippetConfig()
-    scoring: SnippetConfig | None = None
-
-    @model_validator(mode="after")
-    def _splits_are_apart(self) -> Splits:
-        if self.fit:
-            return self
-        for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
-            shared = set(getattr(self, one) or ()) & set(getattr(self, other))
-            if shared:
-                raise ValueError(
-                    f"{', '.join(sorted(shared))} is in {one} and in {other}; set fit: true if that is meant"
-                )
-        return self
-
-    def scenes(self, split: Split) -> list[Scene]:
-        """The drives of a split.
-
-        Raises:
-            ConfigError: the split names no drive.
-            DataError: a drive is missing or damaged.
-        """
-        names = getattr(self, split)
-        if names:
-            return self.read(names)
-        if split != "train" or names is not None:
-            raise ConfigError(f"data.{split}: names no drive of {self.root}")
-        taken = set() if self.fit else {*self.val, *self.test}
-        scenes = [scene for scene in self.read(None) if scene.name not in taken]
-        if not scenes:
-            raise ConfigError(f"data.train: every drive of {self.root} is in another split")
-        return scenes
-
-    def build(self, split: Split, *, training: bool | None = None, seed: int = 0) -> Snippets:
-        """The dataset of a split; varied and with the views of training only if `training`.
-
-        Args:
-            split: which drives.
-            training: None means so for "train" alone.
-            seed: of the variation.
-        """
-        varied = split == "train" if training is None else training
-        config = self.snippets if varied or self.scoring is None else self.scoring
-        return Snippets(self.scenes(split), config, training=varied, seed=seed)
-
-    def read(self, names: Sequence[str] | None) -> list[Scene]:
-        """The scenes of these names, or all."""
-        raise NotImplementedError
+__all__ = ["DataConfig", "ResumableSampler", "Split", "Splits", "loader"]
 
 
 class KittiRawData(Splits):
@@ -145,7 +76,28 @@ class PosedImagesData(Splits):
         return read_posed_images(self.root, names)
 
 
-DataConfig = Annotated[KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData, Field(discriminator="kind")]
+class CityscapesData(Splits):
+    """Snippets of Cityscapes; splits name cities, or single snippets.
+
+    Attributes:
+        keep: share of the rows, from the top, that is kept; the lowest quarter shows the car's own bonnet.
+    """
+
+    kind: Literal["cityscapes"] = "cityscapes"
+    keep: float = Field(default=0.75, gt=0, le=1)
+
+    def read(self, names: Sequence[str] | None) -> list[Scene]:
+        """The snippets of these cities or names, or all."""
+        return read_cityscapes(self.root, names, keep=self.keep)
+
+    def place(self, scene: str) -> str:
+        """The city of a snippet."""
+        return city_of(scene)
+
+
+DataConfig = Annotated[
+    KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData | CityscapesData, Field(discriminator="kind")
+]
 """Every data set that a recipe may name."""
 
 

@@ -9,6 +9,9 @@ from pydantic import Field, field_validator
 
 from scene3d.config import Config
 
+TruthKind = Literal["scan", "scan as published", "file"]
+"""Where the true depth of an image comes from, at the size of the image; see `scene3d.data.depth_truth`."""
+
 
 class ViewSpec(Config):
     """One view of a sample: which camera, how many frames after the reference.
@@ -35,6 +38,9 @@ class SnippetConfig(Config):
         motion: "estimated" leaves out where the camera was at other instants, for methods that are to find out.
         need: what a frame must have besides; it is read then, too.
         depth: from the shots' files, or from the scan of the same frame projected into each view.
+        truth: what to score depth against, at the size of the image and not at that of the view; None reads none. A
+            frame must have it then. An evaluation sets it, as its depth protocol says.
+        truth_folder: where `scene3d data depth-truth` prepared it; None makes it from the drive's files each time.
         hints: folder of depth images that `scene3d data match` made of these drives; None reads none.
         labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
         frames: first and last frame number to use as reference; None is all.
@@ -52,6 +58,8 @@ class SnippetConfig(Config):
     motion: Literal["given", "estimated"] = "given"
     need: tuple[Literal["depth", "labels", "voxels", "points"], ...] = ()
     depth: Literal["file", "scan"] | None = None
+    truth: TruthKind | None = None
+    truth_folder: Path | None = None
     hints: Path | None = None
     labels: bool = False
     voxels: bool = False

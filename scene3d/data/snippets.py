@@ -10,9 +10,11 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from scene3d.data.assembly import Index, Support, assemble, index_scene, sample_name
+from scene3d.data.depth_truth import has_truth, truth_file
 from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
+from scene3d.data.split_files import Sample
 from scene3d.data.views import ViewReader
 from scene3d.errors import DataError, wrong_file
 from scene3d.structures.frames import Frames
@@ -38,6 +40,15 @@ class _Draw:
     random: np.random.Generator
 
 
+@dataclass(frozen=True)
+class _Item:
+    """Which sample: number of its scene, frame, and whether the cameras are swapped; None leaves that to chance."""
+
+    scene: int
+    frame: int
+    swap: bool | None = None
+
+
 class Snippets(Dataset[Frames]):
     """Samples of several scenes: item i is a `Frames` of B = 1.
 
@@ -50,12 +61,22 @@ class Snippets(Dataset[Frames]):
         config: what a sample holds.
         training: whether samples are varied.
         seed: of the variation.
+        samples: the only references, in this order, each from its side; None takes every frame that fits.
 
     Raises:
-        DataError: no frame of any scene has what the config asks for, or the folder of hints is not there.
+        DataError: no frame of any scene has what the config asks for, a listed sample does not have it, or the
+            folder of hints is not there.
     """
 
-    def __init__(self, scenes: Sequence[Scene], config: SnippetConfig, *, training: bool, seed: int = 0) -> None:
+    def __init__(
+        self,
+        scenes: Sequence[Scene],
+        config: SnippetConfig,
+        *,
+        training: bool,
+        seed: int = 0,
+        samples: Sequence[Sample] | None = None,
+    ) -> None:
         self.config, self.training, self.seed = config, training, seed
         if config.hints is not None and not config.hints.is_dir():
             raise wrong_file(
@@ -66,7 +87,10 @@ class Snippets(Dataset[Frames]):
             )
         self._indices = [index_scene(scene) for scene in scenes]
         self._reader = ViewReader(config.height, config.width, keep=config.cache == "memory")
-        self._items = [(i, frame) for i, index in enumerate(self._indices) for frame in self._references(index)]
+        if samples is None:
+            self._items = [_Item(i, f) for i, index in enumerate(self._indices) for f in self._references(index)]
+        else:
+            self._items = self._listed(samples)
         if not self._items:
             raise DataError(self._why_empty(scenes))
 
@@ -80,10 +104,10 @@ class Snippets(Dataset[Frames]):
             DataError: a file is not what it should be; the message names it.
         """
         i, epoch = key if isinstance(key, tuple) else (key, 0)
-        scene, frame = self._items[i]
-        index = self._indices[scene]
-        draw = self._draw(index, frame, epoch, i % len(self))
-        reference, support = self._shots(index, frame, draw)
+        item = self._items[i]
+        index = self._indices[item.scene]
+        draw = self._draw(index, item, epoch, i % len(self))
+        reference, support = self._shots(index, item.frame, draw)
         frames = assemble(index, reference, support, self.config, self._reader)
         if draw.flip:
             frames = flip(frames)
@@ -93,21 +117,43 @@ class Snippets(Dataset[Frames]):
 
     def name(self, i: int) -> str:
         """Drive, frame and sensor of sample `i`, as it is at evaluation."""
-        scene, frame = self._items[i]
-        index = self._indices[scene]
-        shot = index.shots.get((self.config.views[0].sensor, frame))
-        return sample_name(index.scene, shot or next(s for s in index.scene.shots if s.frame == frame))
+        index, shot = self.reference(i)
+        return sample_name(index.scene, shot)
 
-    def _draw(self, index: Index, frame: int, epoch: int, i: int) -> _Draw:
+    def reference(self, i: int) -> tuple[Index, Shot]:
+        """The scene and the shot that sample `i` is made around, as it is at evaluation."""
+        item = self._items[i]
+        index = self._indices[item.scene]
+        shot = index.shots.get((self._views(bool(item.swap))[0].sensor, item.frame))
+        return index, shot or next(s for s in index.scene.shots if s.frame == item.frame)
+
+    def _listed(self, samples: Sequence[Sample]) -> list[_Item]:
+        numbers = {index.scene.name: i for i, index in enumerate(self._indices)}
+        first = self.config.views[0].sensor
+        swaps = {OTHER_SIDE.get(first, first): True, first: False}
+        items, missing = [], []
+        for sample in samples:
+            scene, swap = numbers.get(sample.drive), swaps.get(sample.sensor)
+            if scene is None or swap is None or not self._usable(self._indices[scene], sample.frame, swap=swap):
+                missing.append(str(sample))
+            else:
+                items.append(_Item(scene, sample.frame, swap))
+        if missing:
+            what = f"{len(missing)} of {len(samples)} listed samples lack a view or what is needed: {missing[0]}"
+            raise DataError(f"split list: {what}{', ...' if len(missing) > 1 else ''}{self._needed()}")
+        return items
+
+    def _draw(self, index: Index, item: _Item, epoch: int, i: int) -> _Draw:
         random = np.random.default_rng([self.seed, epoch, i])
         swap, mirror, recolour = random.random(3).tolist()
+        frame = item.frame
         if not self.training:
-            return _Draw(False, False, False, random)
+            return _Draw(bool(item.swap), False, False, random)
         # A drive may have one side only, or only one with ground truth: then that side is taken.
         swapped = self.config.random_side and self._usable(index, frame, swap=True)
         plain = self._usable(index, frame, swap=False)
         return _Draw(
-            swap=swapped and (not plain or swap < 0.5),
+            swap=swapped and (not plain or swap < 0.5) if item.swap is None else item.swap,
             flip=mirror < self.config.flip,
             jitter=recolour < self.config.jitter,
             random=random,
@@ -125,6 +171,8 @@ class Snippets(Dataset[Frames]):
         reference = index.shots.get((views[0].sensor, frame))
         if reference is None or not all(self._has(index, reference, what) for what in self.config.need):
             return False
+        if self.config.truth is not None and not self._has_truth(index, reference):
+            return False
         if self.config.require == "reference":
             return True
         return all(_fitting(index, frame, views, offset) for offset in {view.offset for view in views})
@@ -138,6 +186,13 @@ class Snippets(Dataset[Frames]):
             "voxels": reference.frame in index.voxels,
             "points": scanned,
         }[what]
+
+    def _has_truth(self, index: Index, reference: Shot) -> bool:
+        kind, folder = self.config.truth, self.config.truth_folder
+        assert kind is not None
+        if folder is not None:
+            return truth_file(folder, kind, index.scene.name, reference).exists()
+        return has_truth(reference, index.scans, kind)
 
     def _views(self, swap: bool) -> tuple[ViewSpec, ...]:
         if not swap:
@@ -166,8 +221,12 @@ class Snippets(Dataset[Frames]):
             f"{', '.join(sorted({s.sensor for s in scene.shots})) or 'nothing'}"
             for scene in scenes[:3]
         )
-        needed = f" with {', '.join(self.config.need)}" if self.config.need else ""
-        return f"no sample: no frame has the views {asked}{needed}; there are {len(scenes)} scenes ({have})"
+        return f"no sample: no frame has the views {asked}{self._needed()}; there are {len(scenes)} scenes ({have})"
+
+    def _needed(self) -> str:
+        truth = [] if self.config.truth is None else [f"true depth from its {self.config.truth}"]
+        wanted = [*self.config.need, *truth]
+        return f" with {', '.join(wanted)}" if wanted else ""
 
 
 def _numbers(offset: int | tuple[int, int]) -> list[int]:

@@ -14,13 +14,12 @@ from scene3d.data.images import (
     Lookup,
     fisheye_lookup,
     read_depth,
-    read_image,
-    read_labels,
     resample,
     resize,
     resize_depth,
     resize_labels,
 )
+from scene3d.data.shot_files import shot_depth, shot_image, shot_labels
 from scene3d.errors import wrong_file
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.fisheye import Fisheye
@@ -88,8 +87,7 @@ class ViewReader:
         return self._images[key]
 
     def _read(self, shot: Shot) -> Pixels:
-        image = read_image(shot.image)
-        check_size(shot.image, image, shot.camera)
+        image = shot_image(shot)
         if shot.virtual is None:
             whole = torch.ones(self.height, self.width, dtype=torch.bool)
             return Pixels(resize(image, self.height, self.width), whole)
@@ -110,9 +108,7 @@ class ViewReader:
         """
         if shot.depth is None or shot.virtual is not None:
             return torch.zeros(self.height, self.width)
-        depth = read_depth(shot.depth)
-        check_size(shot.depth, depth, shot.camera)
-        return resize_depth(depth, self.height, self.width)
+        return resize_depth(shot_depth(shot), self.height, self.width)
 
     def hint(self, path: Path) -> Float[Tensor, "H W"]:
         """Depth along z that was found by matching, at the size of the views.
@@ -142,8 +138,7 @@ class ViewReader:
         """
         if shot.labels is None or shot.virtual is not None:
             return torch.full((self.height, self.width), IGNORE)
-        ids = read_labels(shot.labels)
-        check_size(shot.labels, ids, shot.camera)
+        ids = shot_labels(shot)
         table = torch.full((256,), IGNORE)
         for raw, label in label_ids.items():
             table[raw] = label
@@ -166,14 +161,3 @@ def _view_key(shot: Shot) -> object:
     virtual = shot.virtual
     camera = (tuple(virtual.camera.K.flatten().tolist()), virtual.camera.height, virtual.camera.width)
     return shot.camera, camera, tuple(virtual.rotation.flatten().tolist())
-
-
-def check_size(path: Path, image: Tensor, camera: Camera | Fisheye) -> None:
-    """Raise a DataError if an image is of another size than the one its calibration is for."""
-    height, width = image.shape[-2:]
-    if (height, width) != (camera.height, camera.width):
-        raise wrong_file(
-            path,
-            expected=f"{camera.width} x {camera.height} pixels, the size its calibration is for",
-            got=f"{width} x {height}",
-        )

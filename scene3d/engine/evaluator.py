@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
+from scene3d.data.flip import flip
+from scene3d.data.split_files import list_hash
 from scene3d.engine.fitting import NOTHING_FITTED, Predicts, Progress, SomeFrames, fit, spread, tell
 from scene3d.engine.rules import EvaluateConfig, Rules
 from scene3d.engine.scoring import Scorer
 from scene3d.errors import DataError
+from scene3d.evaluation.depth import average_with_mirrored
 from scene3d.evaluation.report import Report
+from scene3d.evaluation.tables import DEPTH_TITLE
 from scene3d.geometry.voxels import SSCBENCH, VoxelFrame
+from scene3d.structures.frames import Frames
+from scene3d.structures.tables import Table
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
@@ -25,6 +31,7 @@ def evaluate(
     split: str = "val",
     frame: VoxelFrame = SSCBENCH,
     device: torch.device | str = "cpu",
+    published_as: str | None = None,
     provenance: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -42,6 +49,7 @@ def evaluate(
         split: what `data` is called.
         frame: grid of the ground-truth voxels.
         device: where the method lives.
+        published_as: kind of the data set, where the data is the list of images that papers score; None otherwise.
         provenance: what to write down with the figures.
         progress: called with what is being done, how far, and of how much.
 
@@ -52,11 +60,13 @@ def evaluate(
     rules = Rules(config, frame)
     with torch.no_grad():
         fitted = NOTHING_FITTED if fit_data is None else fit(method, fit_data, rules, device, progress)
-        scorer = Scorer(rules, fitted)
+        scorer = Scorer(rules, fitted, published_as)
+        names: list[str] = []
         chosen = spread(len(data), config.frames)
         for done, index in enumerate(chosen):
             frames = data[index].to(device)
-            scorer.score(method.predict(frames), frames)
+            _score(scorer, method, frames, mirror=config.mirror)
+            names += frames.names
             tell(progress, f"scoring {split}", done + 1, len(chosen))
     notes = () if fit_data is not None else ("No training data given: no baselines, and no fitted thresholds.",)
     found = scorer.tables()
@@ -67,6 +77,32 @@ def evaluate(
         frames=len(chosen),
         protocol=rules.protocol_name,
         tables=tuple(found),
-        provenance=dict(provenance or {}),
+        provenance={**(provenance or {}), **_samples(names), **_depth_rules(config, found)},
         notes=notes,
     )
+
+
+def _score(scorer: Scorer, method: Predicts, frames: Frames, *, mirror: bool) -> None:
+    """Add one frame, whose depth is the mean with that of the mirrored frame where this is asked for."""
+    prediction = method.predict(frames)
+    depth = None
+    if mirror:
+        mirrored = method.predict(flip(frames)).depth[0].flip(-1)
+        depth = average_with_mirrored(prediction.depth[0], mirrored)
+    scorer.score(prediction, frames, depth)
+
+
+def _samples(names: Sequence[str]) -> dict[str, str]:
+    """What was scored, so that two reports can be told to be of the same samples."""
+    return {"samples": f"{len(names)}, sha256 {list_hash(names)}"}
+
+
+def _depth_rules(config: EvaluateConfig, found: Sequence[Table]) -> dict[str, str]:
+    """What the figures of depth follow, where there are any."""
+    if all(table.title != DEPTH_TITLE for table in found):
+        return {}
+    rules = {"depth protocol": config.depth, **config.depth_protocol.describe()}
+    factor = "" if config.depth_factor is None else f", {config.depth_factor:g}"
+    rules["scaling"] = f"none, median of each image{factor}; one row each"
+    rules["mirrored mean"] = "yes" if config.mirror else "no"
+    return rules

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from scene3d.config import Config
@@ -15,6 +15,8 @@ from scene3d.errors import UsageError
 from scene3d.evaluation import completion
 from scene3d.evaluation.baselines import DEPTH_SHELL, depth_shell
 from scene3d.evaluation.completion import RANGES, S4C, STREET_EXACT, Protocol
+from scene3d.evaluation.depth_protocol import PROTOCOLS as DEPTH_PROTOCOLS
+from scene3d.evaluation.depth_protocol import Crop, DepthProtocol
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import IGNORE, SSC
@@ -22,6 +24,9 @@ from scene3d.structures.prediction import CompletionPrediction
 
 OURS = "ours"
 """Row of the method, with thresholds chosen on training data."""
+
+NETWORK_SIZE: Literal["network size"] = "network size"
+"""Depth is scored at the size that the network sees, against what the frames hold."""
 
 PROTOCOLS = {"street exact": STREET_EXACT, "S4C": S4C}
 
@@ -33,6 +38,12 @@ class EvaluateConfig(Config):
         protocol: rules of the completion figures; "S4C" for SSCBench files, "street exact" for the street.
         ranges: boxes to score, metres.
         grow: max-pool the density over 3x3x3 cells before the threshold; None as the protocol says.
+        depth: rules of the depth figures, by the names in `scene3d.evaluation.depth_protocol`. "network size" scores
+            against the depth that the frames hold, with `crop`, `nearest` and `cap`; the others bring their own
+            truth, at the size of the image, and their own crop and cap.
+        depth_factor: adds a row whose depth is multiplied by this: 5.4 makes metres of networks trained with a
+            stereo baseline of 0.1 (KITTI's is 0.54 m).
+        mirror: depth is the mean of that of the image and of the mirrored image; see `average_with_mirrored`.
         crop: count only the Garg crop of depth images (KITTI's lidar).
         nearest, cap: range of depth that counts, metres.
         frames: score at most so many frames, evenly spread; None for all.
@@ -43,12 +54,32 @@ class EvaluateConfig(Config):
     protocol: Literal["street exact", "S4C"] = "S4C"
     ranges: tuple[float, ...] = RANGES
     grow: bool | None = None
+    depth: Literal["network size", "eigen", "eigen as published", "eigen improved", "cityscapes"] = NETWORK_SIZE
+    depth_factor: float | None = Field(default=None, gt=0)
+    mirror: bool = False
     crop: bool = True
     nearest: float = Field(default=1e-3, gt=0)
     cap: float = Field(default=80.0, gt=0)
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)
     fit_frames: int = Field(default=40, gt=0)
+
+    @model_validator(mode="after")
+    def _a_named_protocol_is_not_changed(self) -> EvaluateConfig:
+        if self.depth != NETWORK_SIZE:
+            for name in ("crop", "nearest", "cap"):
+                default = type(self).model_fields[name].default
+                if getattr(self, name) != default:
+                    raise ValueError(f'{name}: depth "{self.depth}" has its own; leave it out, or at {default}')
+        return self
+
+    @property
+    def depth_protocol(self) -> DepthProtocol:
+        """What counts when depth is scored."""
+        if self.depth in DEPTH_PROTOCOLS:
+            return DEPTH_PROTOCOLS[self.depth]
+        crop: Crop = "Garg" if self.crop else "none"
+        return DepthProtocol(name=self.depth, truth=None, crop=crop, nearest=self.nearest, cap=self.cap)
 
 
 @dataclass(frozen=True)

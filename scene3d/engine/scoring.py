@@ -14,7 +14,8 @@ from scene3d.engine.rules import OURS, Rules
 from scene3d.evaluation import completion, tables
 from scene3d.evaluation.baselines import MEAN_GRID
 from scene3d.evaluation.completion import REGIONS, Counts
-from scene3d.evaluation.depth import DepthMetrics, counted_pixels, depth_metrics, resize_depth
+from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
+from scene3d.evaluation.published import published_depth
 from scene3d.evaluation.segmentation import label_confusion
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, SSC
@@ -33,19 +34,21 @@ class Scorer:
     Args:
         rules: what counts.
         fitted: baselines and thresholds.
+        data: kind of the data set, where all of its published test images are scored; see `published_depth`.
     """
 
-    def __init__(self, rules: Rules, fitted: Fitted) -> None:
-        self.rules, self.fitted = rules, fitted
+    def __init__(self, rules: Rules, fitted: Fitted, data: str | None = None) -> None:
+        self.rules, self.fitted, self.data = rules, fitted, data
         self._depth: dict[str, list[DepthMetrics]] = defaultdict(list)
         self._counts: dict[str, dict[tuple[str, float], Counts]] = defaultdict(lambda: defaultdict(Counts))
         self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
         self._labels: dict[str, Tensor] = {}
 
-    def score(self, prediction: Prediction, frames: Frames) -> None:
-        """Add what one frame says."""
-        if frames.depth is not None:
-            self._score_depth(prediction.depth[0], frames.depth[0, 0])
+    def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
+        """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
+        true = self._true_depth(frames)
+        if true is not None:
+            self._score_depth(prediction.depth[0] if depth is None else depth, true)
         if not isinstance(prediction, CompletionPrediction):
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
@@ -53,10 +56,18 @@ class Scorer:
         if frames.labels is not None and prediction.labels is not None:
             self._score_labels(prediction.labels[0], frames.labels[0, 0])
 
+    def _true_depth(self, frames: Frames) -> Tensor | None:
+        if self.rules.config.depth_protocol.truth is not None:
+            return None if frames.truth is None else frames.truth[0]
+        return None if frames.depth is None else frames.depth[0, 0]
+
     def _score_depth(self, predicted: Tensor, true: Tensor) -> None:
-        limits = {"nearest": self.rules.config.nearest, "cap": self.rules.config.cap}
-        counted = counted_pixels(true, crop=self.rules.config.crop, **limits)
+        protocol, factor = self.rules.config.depth_protocol, self.rules.config.depth_factor
+        limits = {"nearest": protocol.nearest, "cap": protocol.cap}
+        counted = protocol.counted(true)
         answers = {OURS: (predicted, False), OURS_SCALED: (predicted, True)}
+        if factor is not None:
+            answers[f"{OURS}, times {factor:g}"] = (factor * predicted, False)
         if self.fitted.depth is not None:
             answers[MEDIAN_DEPTH] = (self.fitted.depth.to(true.device), False)
         for name, (depth, scaled) in answers.items():
@@ -101,13 +112,24 @@ class Scorer:
         for name, labels in answers.items():
             self._labels[name] = self._labels.get(name, 0) + label_confusion(labels, truth, len(CITYSCAPES))
 
+    def _depth_table(self) -> Table:
+        """Our figures, and below them those of papers that were measured in the same way on the same images."""
+        protocol = self.rules.config.depth_protocol
+        where = {"Garg": "Garg crop", "none": "whole image", "Cityscapes": "Cityscapes' crop"}[protocol.crop]
+        note = f"{where}, {protocol.nearest:g} to {protocol.cap:g} m, mean over images"
+        published = published_depth(protocol.name, self.data, len(self._depth[OURS]))
+        if protocol.truth is not None:
+            note = f"{protocol.name} ({len(self._depth[OURS])} images): {note}"
+        note += "; not scaled unless the row says so"
+        if published is not None:
+            note += f"; published figures are median scaled, from the {published.source}"
+        return tables.depth_table(self._depth, note, {} if published is None else published.rows)
+
     def tables(self) -> list[Table]:
         """All that was summed, laid out."""
         found = []
         if self._depth:
-            where = "Garg crop" if self.rules.config.crop else "whole image"
-            note = f"{where}, {self.rules.config.nearest:g} to {self.rules.config.cap:g} m, mean over images"
-            found.append(tables.depth_table(self._depth, f"{note}; not scaled unless the row says so"))
+            found.append(self._depth_table())
         for region in REGIONS if self._counts else ():
             rows = {
                 name: {extent: counts[region, extent] for extent in self.rules.crops}

@@ -36,10 +36,16 @@ def range_name(extent: float) -> str:
     return f"{extent:.1f} m"
 
 
-def depth_table(rows: Mapping[str, Sequence[DepthMetrics]], note: str) -> Table:
-    """The depth figures of each row, averaged over its images."""
+def depth_table(
+    rows: Mapping[str, Sequence[DepthMetrics]], note: str, published: Mapping[str, tuple[float, ...]] | None = None
+) -> Table:
+    """The depth figures of each row, averaged over its images; published ones, which tell no scale, below."""
     columns = (*(f.name for f in fields(DepthMetrics)), "ratio_spread")
-    values = {name: (*astuple(mean_metrics(images)), ratio_spread(images)) for name, images in rows.items() if images}
+    values: dict[str, tuple[float | None, ...]] = {
+        name: (*astuple(mean_metrics(images)), ratio_spread(images)) for name, images in rows.items() if images
+    }
+    for name, figures in (published or {}).items():
+        values[f"published: {name}"] = (*figures, *[None] * (len(columns) - len(figures)))
     return Table(title=DEPTH_TITLE, columns=columns, rows=values, note=note)
 
 

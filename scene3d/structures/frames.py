@@ -28,6 +28,7 @@ class Frames:
         posed: False on views whose `cam_to_world` is to be estimated, which then is the identity; None where
             `cam_to_world` holds for all that are present.
         depth: along z; 0 where nothing was measured.
+        truth: depth along z of view 0 at its image's own size, for evaluation; 0 where nothing was measured.
         hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
         voxels: classes of `scene3d.structures.labels.SSC` in the SSCBench grid; 0 = empty, 255 = ignore.
@@ -44,6 +45,7 @@ class Frames:
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
     posed: Bool[Tensor, "B V"] | None = None
     depth: Float[Tensor, "B V H W"] | None = None
+    truth: Float[Tensor, "B full_H full_W"] | None = None
     hint: Float[Tensor, "B V H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
     voxels: Int[Tensor, "B X Y Z"] | None = None

@@ -125,10 +125,13 @@ SSCBENCH_RAW_IDS = {
 }
 """Raw id of a `.label` file -> index in `SSCBENCH`; 0 stays empty, every other id is ignored (KITTI-360 map)."""
 
-KITTI_360_IDS = {
+CITYSCAPES_IDS = {
     **{7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12},
-    **{26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18, 34: 2, 35: 4, 37: 5},
+    **{26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18},
 }
+"""Id of a `gtFine_labelIds` PNG -> train id of `CITYSCAPES`; every other id is ignored."""
+
+KITTI_360_IDS = {**CITYSCAPES_IDS, 34: 2, 35: 4, 37: 5}
 """Id of a KITTI-360 semantic PNG -> train id of `CITYSCAPES`; every other id is ignored."""
 
 

@@ -29,7 +29,7 @@ class Shot:
         image: the file.
         frame: number of the frame in the drive; shots of one instant share it.
         sensor: which camera of the rig: "left", "right", "fisheye_left", "fisheye_right", or a name of the reader's.
-        camera: of the image as it lies on disk.
+        camera: of the image as it lies on disk, without the rows that are `cut`.
         cam_to_world: of that camera; None where it is to be estimated.
         cam_to_rig: of that camera on the car, so that cameras of one frame know each other's place where the car's is
             unknown; None where the reader does not say.
@@ -37,6 +37,9 @@ class Shot:
         time: seconds since the start of the scene.
         labels: PNG of class ids of the same size, in the id space of the reader's `Scene.label_ids`.
         depth: 16-bit PNG of depth along z in metres x 256, 0 where not measured.
+        focal_baseline: focal length times baseline, pixels x metres, where the depth file holds Cityscapes' disparity
+            instead: depth is this over (value - 1) / 256, and 0 is not measured; None where it holds depth.
+        cut: rows at the bottom of every file of the shot, such as those of the car's own bonnet, that are left out.
     """
 
     image: Path
@@ -49,6 +52,8 @@ class Shot:
     time: float | None = None
     labels: Path | None = None
     depth: Path | None = None
+    focal_baseline: float | None = None
+    cut: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

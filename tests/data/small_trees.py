@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -89,3 +90,38 @@ def write_raw(root: Path, frames: range | list[int] = range(4), *, oxts: bool = 
             record = [49, 8 + degrees, 110, 0, 0, 0, *[0.0] * 24]
             (folder / "oxts" / "data" / f"{frame:010d}.txt").write_text(" ".join(f"{v:.14g}" for v in record))
     return folder
+
+
+def write_cityscapes(
+    root: Path, city: str = "aachen", split: str = "train", frames: range | list[int] = range(6)
+) -> Path:
+    """One city whose images show the wall in their upper three quarters, and black, the car itself, below.
+
+    Frame 3 is the one with a camera, disparity and labels. The principal point lies in the middle of the upper part.
+    """
+    rows = HEIGHT * 4 // 3
+    stem = {frame: f"{city}_000002_{frame:06d}" for frame in frames}
+
+    def place(kind: str) -> Path:
+        folder = root / kind / split / city
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    for kind, shift in (("leftImg8bit", 0.0), ("rightImg8bit", BASELINE)):
+        for frame, name in stem.items():
+            image = Image.new("RGB", (WIDTH, rows))
+            image.paste(wall_image(frame * STEP + shift))
+            image.save(place(f"{kind}_sequence") / f"{name}_{kind}.png")
+    camera = {
+        "extrinsic": {"baseline": BASELINE, "pitch": 0.0, "roll": 0.0, "x": 1.7, "y": 0.1, "yaw": 0.0, "z": 1.2},
+        "intrinsic": {"fx": FOCAL, "fy": FOCAL, "u0": WIDTH / 2 - 0.5, "v0": HEIGHT / 2 - 0.5},
+    }
+    (place("camera") / f"{stem[3]}_camera.json").write_text(json.dumps(camera))
+    # The wall has a disparity of FOCAL * BASELINE / DEPTH = 4 pixels, written as 4 * 256 + 1; column 0 is not measured.
+    disparity = np.full((rows, WIDTH), 4 * 256 + 1, dtype=np.uint16)
+    disparity[:, 0] = 0
+    Image.fromarray(disparity).save(place("disparity") / f"{stem[3]}_disparity.png")
+    labels = np.full((rows, WIDTH), 11, dtype=np.uint8)  # building
+    labels[HEIGHT:] = 1  # ego vehicle
+    Image.fromarray(labels).save(place("gtFine") / f"{stem[3]}_gtFine_labelIds.png")
+    return root

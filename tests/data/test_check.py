@@ -150,7 +150,9 @@ def test_a_folder_of_posed_images_is_checked_too(tmp_path: Path):
 
 
 def test_a_folder_that_is_no_data_set_is_an_error(tmp_path: Path):
-    with pytest.raises(DataError, match="expected a KITTI raw, KITTI odometry or KITTI-360 tree.* got none of them"):
+    with pytest.raises(
+        DataError, match="expected a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree.* got none of them"
+    ):
         check_data(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         check_data(tmp_path / "gone")

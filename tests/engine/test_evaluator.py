@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from scene3d.engine.evaluator import EvaluateConfig, evaluate
 from scene3d.errors import DataError, UsageError
+from scene3d.evaluation import published
 from scene3d.evaluation.report import load_report
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.frames import Frames
@@ -177,3 +179,121 @@ def test_frames_without_truth_are_an_error():
 class Oracle2(Oracle):
     def predict(self, frames: Frames) -> DepthPrediction:
         return DepthPrediction(depth=torch.ones(1, 16, 24), K=frames.K[:, 0], is_metric=True)
+
+
+class WithTruth(Streets):
+    """The same streets, with their depth at three times the size as well."""
+
+    def __getitem__(self, index: int) -> Frames:
+        frames = street(self.seeds[index])
+        truth = frames.depth[0].repeat_interleave(3, dim=1).repeat_interleave(3, dim=2)
+        return replace(frames, truth=truth)
+
+
+def test_depth_is_scored_at_the_size_of_its_truth_as_the_protocol_says():
+    seen = []
+
+    class Looks(Oracle2):
+        def predict(self, frames: Frames) -> DepthPrediction:
+            seen.append(frames.image.shape[-2:])
+            return DepthPrediction(depth=frames.depth[:, 0] / 5.4, K=frames.K[:, 0], is_metric=False)
+
+    config = EvaluateConfig(depth="eigen", depth_factor=5.4, frames=3)
+    report = evaluate(Looks(), WithTruth(range(5)), config, frame=GRID)
+    assert set(seen) == {(16, 24)}
+    table = report.tables[0]
+    assert table.note.startswith("eigen (3 images): Garg crop, 0.001 to 80 m")
+    assert set(table.rows) == {"ours", "ours, median scaled", "ours, times 5.4"}
+    assert report.figure("depth", "ours", "abs_rel") == pytest.approx(1 - 1 / 5.4)
+    assert report.figure("depth", "ours, times 5.4", "abs_rel") == pytest.approx(0.0, abs=1e-6)
+    assert report.figure("depth", "ours", "median_ratio") == pytest.approx(5.4)
+
+
+def test_the_report_says_how_depth_was_scored_and_on_what():
+    config = EvaluateConfig(depth="eigen improved", depth_factor=5.4, mirror=True)
+    said = evaluate(Oracle2(), WithTruth(range(2)), config, frame=GRID, provenance={"seed": "7"}).provenance
+    assert said["samples"] == "2, sha256 " + hashlib.sha256(b"street 0\nstreet 1\n").hexdigest()
+    assert said | {"samples": ""} == {
+        "seed": "7",
+        "samples": "",
+        "depth protocol": "eigen improved",
+        "ground truth": "from its file, at the image's size",
+        "crop": "none",
+        "cap": "0.001 to 80 m, of the prediction alone",
+        "scaling": "none, median of each image, 5.4; one row each",
+        "mirrored mean": "yes",
+    }
+
+
+def test_depth_of_cityscapes_is_scored_in_its_crop_at_its_size():
+    class Cities(Streets):
+        """10 m in the crop that counts, rows 256 to 767 and columns 192 to 1855, and 20 m around it."""
+
+        def __getitem__(self, index: int) -> Frames:
+            truth = torch.full((1, 768, 2048), 20.0)
+            truth[:, 256:, 192:1856] = 10.0
+            return replace(street(index), truth=truth)
+
+    class Ten(Oracle2):
+        def predict(self, frames: Frames) -> DepthPrediction:
+            return DepthPrediction(depth=torch.full((1, 16, 24), 10.0), K=frames.K[:, 0], is_metric=True)
+
+    report = evaluate(Ten(), Cities(range(1)), EvaluateConfig(depth="cityscapes"), frame=GRID)
+    assert report.figure("depth", "ours", "abs_rel") == pytest.approx(0.0, abs=1e-6)
+    assert report.tables[0].note.startswith("cityscapes (1 images): Cityscapes' crop")
+
+
+def test_frames_without_the_truth_of_the_protocol_are_not_scored_on_another():
+    with pytest.raises(DataError, match="none of the 2 frames"):
+        evaluate(Oracle2(), Streets(range(2)), EvaluateConfig(depth="eigen"), frame=GRID)
+
+
+def test_the_mirrored_mean_asks_twice_and_averages():
+    class Sided(Oracle2):
+        """Sees 1 m in an image that is brighter on the left, else 3 m; disparities 1 and 1/3, whose mean is 2/3."""
+
+        def predict(self, frames: Frames) -> DepthPrediction:
+            left = frames.image[0, 0, 0, 0, 0] > frames.image[0, 0, 0, 0, -1]
+            return DepthPrediction(
+                depth=torch.full((1, 16, 24), 1.0 if left else 3.0), K=frames.K[:, 0], is_metric=True
+            )
+
+    class Bright(Streets):
+        def __getitem__(self, index: int) -> Frames:
+            ramp = torch.linspace(1, 0, 24).expand(1, 1, 3, 16, 24)
+            return replace(street(index), image=ramp, depth=torch.full((1, 1, 16, 24), 1.5))
+
+    plain = EvaluateConfig(crop=False)
+    assert evaluate(Sided(), Bright(range(1)), plain, frame=GRID).figure("depth", "ours", "abs_rel") == pytest.approx(
+        1 / 3
+    )
+    mirrored = EvaluateConfig(crop=False, mirror=True)
+    # 1.5 m is right in the middle; the ramps reach over two columns of 24 at either side.
+    error = evaluate(Sided(), Bright(range(1)), mirrored, frame=GRID).figure("depth", "ours", "abs_rel")
+    assert 0 < error < 0.15
+
+
+def test_published_figures_stand_below_ours_where_everything_fits(monkeypatch):
+    table = replace(published.TABLES[0], images=2)
+    monkeypatch.setattr(published, "TABLES", (table,))
+    config = EvaluateConfig(depth="eigen as published")
+    ours = evaluate(Oracle2(), WithTruth(range(2)), config, frame=GRID, published_as="kitti_raw").tables[0]
+    assert ours.rows["published: Monodepth2 M R18, 640x192"] == (
+        0.115,
+        0.903,
+        4.863,
+        0.193,
+        0.877,
+        0.959,
+        0.981,
+        None,
+        None,
+    )
+    assert "published figures are median scaled, from the results table shipped with ManyDepth" in ours.note
+    alone = evaluate(Oracle2(), WithTruth(range(2)), config, frame=GRID).tables[0]
+    assert set(alone.rows) == {"ours", "ours, median scaled"}
+
+
+def test_a_named_depth_protocol_is_not_changed_by_the_way():
+    with pytest.raises(ValueError, match='cap: depth "eigen" has its own; leave it out, or at 80'):
+        EvaluateConfig(depth="eigen", cap=50.0)

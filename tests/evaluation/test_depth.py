@@ -7,6 +7,7 @@ import torch
 
 from scene3d.evaluation.depth import (
     DepthMetrics,
+    average_with_mirrored,
     counted_pixels,
     depth_metrics,
     garg_crop,
@@ -71,3 +72,17 @@ def test_depth_is_resized_in_disparity():
     # Halving 1 m and 3 m side by side averages 1 and 1/3 to 2/3, which is 1.5 m.
     resized = resize_depth(torch.tensor([[1.0, 3.0], [1.0, 3.0]]), 1, 1)
     torch.testing.assert_close(resized, torch.tensor([[1.5]]))
+
+
+def test_the_mirrored_image_is_believed_on_the_left_and_the_image_on_the_right():
+    # 41 columns lie at 0, 0.025, ... 1. Disparities 1 and 3, so the mean is 2: at 0 and 0.025 the mirrored answer, at
+    # 0.075 half of it (2.5), from 0.1 on the mean; on the right likewise with 1 (1.5 at 0.925).
+    depth = average_with_mirrored(torch.ones(2, 41), torch.full((2, 41), 1 / 3))
+    disparity = 1 / depth[1]
+    expected = [3.0, 3.0, 3.0, 2.5, *[2.0] * 33, 1.5, 1.0, 1.0, 1.0]
+    torch.testing.assert_close(disparity, torch.tensor(expected))
+
+
+def test_two_answers_that_agree_are_their_mean():
+    depth = 1 + torch.rand(3, 50)
+    torch.testing.assert_close(average_with_mirrored(depth, depth), depth)
