@@ -6,6 +6,7 @@ volume"; the update, its gate and its losses are our own design (see `scene3d.nn
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -50,6 +51,8 @@ class FusedDepthConfig(Config):
         iterations: sweeps, each around what the one before believed.
         hypotheses: inverse depths a sweep.
         channels: of the features that are compared.
+        surest: least relative deviation that the single frame may believe in. Its variance is taught by how far the
+            sweeps move its mean, so one that looks nowhere else would never learn that it is wrong.
         lookups: offsets of the frames that are compared; all that a snippet has of them are used.
         motion_scale: see `MotionNetwork`.
         loss: weights.
@@ -67,6 +70,7 @@ class FusedDepthConfig(Config):
     iterations: PositiveInt = 3
     hypotheses: int = Field(16, ge=3)
     channels: PositiveInt = 32
+    surest: PositiveFloat = 0.1
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
     loss: DepthLossConfig = DepthLossConfig()
@@ -120,7 +124,7 @@ class FusedDepth(nn.Module):
         self.variance = nn.Conv2d(config.widths[QUARTER], 1, kernel_size=3, padding=1)
         nn.init.constant_(self.variance.bias, FIRST_VARIANCE)  # type: ignore[arg-type]
         self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
-        self.temperatures = nn.Parameter(torch.full((config.iterations,), 0.1).log())
+        self.temperatures = nn.Parameter(torch.full((config.iterations,), 0.05).log())
         self.gates = nn.ModuleList(_gate() for _ in range(config.iterations))
         # Whether any motion that was trained on was given, which is what gives depth its scale.
         self.register_buffer("metric", torch.tensor(False))
@@ -195,7 +199,8 @@ class FusedDepth(nn.Module):
         size = (features[QUARTER].shape[-2], features[QUARTER].shape[-1])
         mean = nn.functional.adaptive_avg_pool2d(1 / depths[0][:, None], size)[:, 0]
         # Of the logarithm, so that it means the same at any depth and in any unit.
-        variance = self.variance(features[QUARTER])[:, 0].clamp(-8, 4).exp() * mean.detach() ** 2
+        lowest = 2 * math.log(self.config.surest)
+        variance = self.variance(features[QUARTER])[:, 0].clamp(lowest, 4).exp() * mean.detach() ** 2
         belief = Belief(mean, variance)
         lookups, K = self._lookups(frames, to_views, mean.shape[-2:])
         own = self._features(maps[1])
