@@ -21,7 +21,7 @@ from scene3d.data.views import view_camera, view_to_world
 from scene3d.engine.distributed import pick_device
 from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.evaluator import evaluate as score
-from scene3d.engine.finishing import choose_threshold, find_and_name_clusters
+from scene3d.engine.finishing import calibrate_deviation, choose_threshold, find_and_name_clusters
 from scene3d.engine.fitting import Progress
 from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.provenance import of_data, of_weights
@@ -329,6 +329,7 @@ def _finish(recipe: Recipe, method: Method) -> None:
         return
     # In this order: clusters without names make for quick predictions.
     choose_threshold(method, train_data, recipe.evaluate, device)
+    calibrate_deviation(method, val_data, device)
     find_and_name_clusters(method, train_data, val_data, device)
 
 

@@ -12,12 +12,17 @@ from torch import Tensor
 from scene3d.engine.fitting import SomeFrames, fit, spread
 from scene3d.engine.rules import OURS, EvaluateConfig, Rules
 from scene3d.evaluation.segmentation import label_confusion, name_clusters
+from scene3d.evaluation.uncertainty import GAUSSIAN, errors_in_deviations
 from scene3d.geometry.voxels import SSCBENCH
 from scene3d.methods import Method
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES
+from scene3d.structures.prediction import DepthPrediction
 
 log = logging.getLogger(__name__)
+
+PIXELS = 1000
+"""Of an image that a deviation is calibrated on."""
 
 CLUSTER_FRAMES = 100
 """Frames whose features are clustered, and at most as many whose labels name the clusters."""
@@ -99,3 +104,34 @@ def find_and_name_clusters(
         return
     named = name_clusters(confusion, "val").classes
     method.name_clusters(torch.as_tensor(named, device=method.centres.device))
+
+
+def calibrate_deviation(method: Method, val: SomeFrames | None, device: torch.device | str) -> float | None:
+    """Set the factor on a method's predicted deviation so that as many errors lie within it as a Gaussian's do.
+
+    Args:
+        method: one that keeps a `spread` tensor; others are left alone.
+        val: validation data; None is chosen where it has no depth.
+        device: of the method.
+    """
+    kept = getattr(method, "spread", None)
+    if not isinstance(kept, Tensor) or val is None:
+        return None
+    kept.fill_(1)
+    errors = []
+    for index in spread(len(val), CLUSTER_FRAMES):
+        frames = val[index].to(device)
+        prediction = method.predict(frames)
+        if frames.depth is None or not isinstance(prediction, DepthPrediction) or prediction.deviation is None:
+            return None
+        true, answer = frames.depth[0, 0], (prediction.depth[0], prediction.deviation[0])
+        scaled = not prediction.is_metric
+        # A thousand pixels of an image say as much as all of it, and keep the sample small.
+        some = errors_in_deviations(*answer, true, true > 0, median_scaling=scaled)
+        errors.append(some[:: max(some.numel() // PIXELS, 1)])
+    found = torch.cat(errors) if errors else torch.zeros(0)
+    if found.numel() == 0:
+        return None
+    kept.fill_(found.float().quantile(GAUSSIAN))
+    log.info("deviations times %.3g, chosen on validation data", float(kept))
+    return float(kept)

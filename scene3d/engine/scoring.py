@@ -17,13 +17,16 @@ from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
 from scene3d.evaluation.published import published_depth
 from scene3d.evaluation.segmentation import label_confusion
+from scene3d.evaluation.uncertainty import errors_in_deviations
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, SSC
-from scene3d.structures.prediction import CompletionPrediction, Prediction
+from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
 from scene3d.structures.tables import Table
 
 OURS_STORED = "ours, threshold of the weights"
 OURS_SCALED = "ours, median scaled"
+SINGLE = "single frame"
+SINGLE_SCALED = "single frame, median scaled"
 MEDIAN_DEPTH = "median training depth image"
 MAJORITY_LABELS = "majority training label image"
 
@@ -43,12 +46,18 @@ class Scorer:
         self._counts: dict[str, dict[tuple[str, float], Counts]] = defaultdict(lambda: defaultdict(Counts))
         self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
         self._labels: dict[str, Tensor] = {}
+        self._inside: list[tuple[float, float]] = []
 
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
         """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
         true = self._true_depth(frames)
         if true is not None:
-            self._score_depth(prediction.depth[0] if depth is None else depth, true)
+            alone = prediction.single if isinstance(prediction, DepthPrediction) else None
+            self._score_depth(
+                prediction.depth[0] if depth is None else depth, true, None if alone is None else alone[0]
+            )
+            if isinstance(prediction, DepthPrediction) and prediction.deviation is not None:
+                self._score_deviation(prediction, prediction.deviation, true)
         if not isinstance(prediction, CompletionPrediction):
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
@@ -61,11 +70,21 @@ class Scorer:
             return None if frames.truth is None else frames.truth[0]
         return None if frames.depth is None else frames.depth[0, 0]
 
-    def _score_depth(self, predicted: Tensor, true: Tensor) -> None:
+    def _score_deviation(self, prediction: DepthPrediction, deviation: Tensor, true: Tensor) -> None:
+        depth = resize_depth(prediction.depth[0], *true.shape)
+        spread = 1 / resize_depth(1 / deviation[0].clamp(min=1e-12), *true.shape)
+        counted = self.rules.config.depth_protocol.counted(true)
+        errors = errors_in_deviations(depth, spread, true, counted, median_scaling=not prediction.is_metric)
+        if errors.numel():
+            self._inside.append(((errors <= 1).float().mean().item(), (errors <= 2).float().mean().item()))
+
+    def _score_depth(self, predicted: Tensor, true: Tensor, single: Tensor | None = None) -> None:
         protocol, factor = self.rules.config.depth_protocol, self.rules.config.depth_factor
         limits = {"nearest": protocol.nearest, "cap": protocol.cap}
         counted = protocol.counted(true)
         answers = {OURS: (predicted, False), OURS_SCALED: (predicted, True)}
+        if single is not None:
+            answers |= {SINGLE: (single, False), SINGLE_SCALED: (single, True)}
         if factor is not None:
             answers[f"{OURS}, times {factor:g}"] = (factor * predicted, False)
         if self.fitted.depth is not None:
@@ -130,6 +149,8 @@ class Scorer:
         found = []
         if self._depth:
             found.append(self._depth_table())
+        if self._inside:
+            found.append(tables.deviation_table(self._inside))
         for region in REGIONS if self._counts else ():
             rows = {
                 name: {extent: counts[region, extent] for extent in self.rules.crops}

@@ -99,7 +99,7 @@ class Refined(NamedTuple):
         if step == 0:
             return self.depths[0]
         size = (self.depths[0].shape[-2], self.depths[0].shape[-1])
-        return self.depths[0] * _enlarged(changed, size)
+        return self.depths[0].detach() * _enlarged(changed, size)
 
 
 class FusedDepth(nn.Module):
@@ -197,10 +197,11 @@ class FusedDepth(nn.Module):
         near, far = self.config.near, self.config.far
         depths = [disparity_to_depth(d[:, 0], near, far) for d in self.network.decoder.disparities(features)]
         size = (features[QUARTER].shape[-2], features[QUARTER].shape[-1])
-        mean = nn.functional.adaptive_avg_pool2d(1 / depths[0][:, None], size)[:, 0]
+        # The single frame learns from its own reconstruction alone; what refines it takes it as it comes.
+        mean = nn.functional.adaptive_avg_pool2d(1 / depths[0].detach()[:, None], size)[:, 0]
         # Of the logarithm, so that it means the same at any depth and in any unit.
         lowest = 2 * math.log(self.config.surest)
-        variance = self.variance(features[QUARTER])[:, 0].clamp(lowest, 4).exp() * mean.detach() ** 2
+        variance = self.variance(features[QUARTER])[:, 0].clamp(lowest, 4).exp() * mean**2
         belief = Belief(mean, variance)
         lookups, K = self._lookups(frames, to_views, mean.shape[-2:])
         own = self._features(maps[1])
@@ -275,8 +276,8 @@ def _gate() -> nn.Sequential:
 
 def _surprise(first: Belief, last: Belief) -> Float[Tensor, ""]:
     """Negative logarithm of the likelihood of the last mean under the first belief, per pixel, but for a constant."""
-    relative = first.variance / first.mean.detach() ** 2
-    apart = (last.mean.detach() / first.mean.detach()).log() ** 2
+    relative = first.variance / first.mean**2
+    apart = (last.mean.detach() / first.mean).log() ** 2
     return 0.5 * (apart / relative + relative.log()).mean()
 
 
