@@ -93,10 +93,14 @@ class Snippets(Dataset[Frames]):
 
     def name(self, i: int) -> str:
         """Drive, frame and sensor of sample `i`, as it is at evaluation."""
+        return sample_name(self._indices[self._items[i][0]].scene, self.reference(i))
+
+    def reference(self, i: int) -> Shot:
+        """The shot of view 0 of sample `i`, as it is at evaluation."""
         scene, frame = self._items[i]
         index = self._indices[scene]
         shot = index.shots.get((self.config.views[0].sensor, frame))
-        return sample_name(index.scene, shot or next(s for s in index.scene.shots if s.frame == frame))
+        return shot or next(s for s in index.scene.shots if s.frame == frame)
 
     def _draw(self, index: Index, frame: int, epoch: int, i: int) -> _Draw:
         random = np.random.default_rng([self.seed, epoch, i])
