@@ -312,7 +312,14 @@ def _predictor(recipe: Recipe, weights: Weights, source: Path, device: str) -> P
     method = recipe.method.build()
     fill(as_module(method), weights, source)
     view = TrainingView.from_notes(weights.notes.get("view", {}), source)
-    return Predictor(method, view, device=device, recipe=recipe)
+    return Predictor(method, view, device=device, recipe=recipe, earlier=_earlier(recipe))
+
+
+def _earlier(recipe: Recipe) -> list[int]:
+    """Which frames before the reference the method is asked with, as negative offsets."""
+    own, *views = (recipe.data.scoring or recipe.data.snippets).views
+    offsets = [view.offset + view.plus for view in views if view.sensor == own.sensor and isinstance(view.offset, int)]
+    return [offset for offset in offsets if offset < 0]
 
 
 def _provenance(weights: Weights, source: Path) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
+from itertools import islice
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -34,8 +35,16 @@ class Drive(Protocol):
         ...
 
 
+Snippet = tuple[Frames, Shot]
+"""A frame with the views that support it, and the shot that view 0 is made of."""
+
+
 def walk(
-    predict: Callable[[Frames], Prediction], data: Drive, *, places: Places = "auto", every: int = 1
+    predict: Callable[[Frames], Prediction],
+    data: Drive | Iterable[Snippet],
+    *,
+    places: Places = "auto",
+    every: int = 1,
 ) -> Iterator[DriveStep]:
     """Ask a method about each frame of a drive, and chain the cameras to a trajectory; one frame is in memory.
 
@@ -45,9 +54,10 @@ def walk(
 
     Args:
         predict: `method.predict`, or `Predictor.predict_frames`, which moves the frames to its device.
-        data: of one drive.
-        places: "given" takes transforms from the data alone, "estimated" from the method alone; "auto" from the
-            data where the depth is metric, else from the method, whose scale is that of the depth.
+        data: of one drive, in order.
+        places: "given" takes transforms from the data alone, "estimated" from the method alone, which is not shown
+            the data's; "auto" from the data where the depth is metric, else from the method, whose scale is that
+            of the depth.
         every: take one frame in so many.
 
     Yields:
@@ -58,13 +68,14 @@ def walk(
         UsageError: the frames are not in order, as where the data holds several drives.
     """
     chain = _Chain()
-    for index in range(0, len(data), every):
-        frames, shot = data[index], data.reference(index)
+    for frames, shot in _snippets(data, every):
         if chain.number is not None and shot.frame <= chain.number:
             raise UsageError(
                 f"{frames.names[0]}: expected a frame after {chain.number}, got {shot.frame}",
                 hint="walk over one drive at a time",
             )
+        if places == "estimated":
+            frames = replace(frames, cam_to_world=None, posed=None)
         prediction = _depth_of(predict(frames))
         asked = places == "given" or (places == "auto" and prediction.is_metric)
         given = view_to_world(shot) if asked else None
@@ -79,6 +90,12 @@ def walk(
             time=shot.time,
             note="" if placed is not None else _why_not(prediction, places),
         )
+
+
+def _snippets(data: Drive | Iterable[Snippet], every: int) -> Iterator[Snippet]:
+    if isinstance(data, Drive):
+        return ((data[index], data.reference(index)) for index in range(0, len(data), every))
+    return islice(iter(data), 0, None, every)
 
 
 class _Chain:

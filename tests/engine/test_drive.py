@@ -64,6 +64,28 @@ def test_the_method_is_taken_at_its_word_where_that_is_asked_for():
     assert not any(torch.equal(s.cam_to_world, torch.eye(4).double()) for s in list(walk(stands_still, drive))[1:])
 
 
+def test_a_method_that_is_to_estimate_is_not_shown_the_transforms_of_the_data():
+    shown = []
+
+    class Told(StreetDrive):
+        def __getitem__(self, index):
+            return replace(super().__getitem__(index), cam_to_world=torch.eye(4).expand(1, 2, 4, 4))
+
+    def looks(frames):
+        shown.append(frames.cam_to_world is not None)
+        return TellsTheTruth().predict(frames)
+
+    for places in ("auto", "given", "estimated"):
+        list(walk(looks, Told(1, (8, 24)), places=places))
+    assert shown == [True, True, False]
+
+
+def test_snippets_that_come_one_by_one_are_walked_over_too():
+    drive = StreetDrive(3, (8, 24))
+    stream = ((drive[i], drive.reference(i)) for i in range(3))
+    assert [step.number for step in walk(TellsTheTruth().predict, stream, every=2)] == [0, 2]
+
+
 def test_frames_that_nobody_can_place_say_why():
     drive = StreetDrive(3, (8, 24), given=False)
     first, *others = walk(TellsTheTruth().predict, drive)
