@@ -15,7 +15,7 @@ from scene3d.data.images import write_bytes, write_depth
 from scene3d.structures.drive import DriveStep
 from scene3d.visualise.pictures import depth_picture, image_picture, write_picture
 
-METRIC_RANGE = (3.0, 80.0)
+METRIC_RANGE = (4.0, 80.0)
 """Nearest and farthest colour of metric depth, metres: a road from in front of the car to where it hardly changes."""
 
 DEVIATION_SCALE = 65535.0

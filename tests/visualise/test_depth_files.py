@@ -42,7 +42,7 @@ def test_what_the_method_does_not_say_has_no_file(tmp_path):
 
 def test_metric_depth_has_one_range_for_all_drives_and_other_depth_that_of_its_first_frame():
     step = wall_step(0, 4.0)
-    assert DepthRange.of(step) == DepthRange(3.0, 80.0)
+    assert DepthRange.of(step) == DepthRange(4.0, 80.0)
     depth = torch.linspace(0.0, 1.0, 24 * 32 + 1)[1:].reshape(1, 24, 32)
     unscaled = replace(step, prediction=replace(step.prediction, depth=depth, is_metric=False))
     found = DepthRange.of(unscaled)
