@@ -9,13 +9,13 @@ import zipfile
 from pathlib import Path
 
 import torch
-from scene3d.engine.drive import walk
 
 from scene3d import recipe as recipes
 from scene3d.data.street.street import StreetConfig
 from scene3d.data.street.write import write_streets
 from scene3d.data.trajectory_files import read_kitti_trajectory
 from scene3d.data.views import view_to_world
+from scene3d.engine.drive import walk
 from scene3d.evaluation.odometry import drift
 from scene3d.evaluation.trajectory import (
     absolute_errors,
@@ -95,16 +95,14 @@ def streets(options: argparse.Namespace) -> None:
         for where in ("still", "busy"):
             drives = tuple(f"2011_09_26_drive_{seed:04d}_sync" for seed in STREETS[where][0])
             data = recipe.data.model_copy(update={"root": options.data / where, "train": (), "val": (), "test": drives})
-            report = recipes.evaluate(run, split="test", data=data, baselines=False)
+            report = recipes.evaluate(run, split="test", data=data)
             report.save(run / f"evaluation_{where}.json")
-            one, several = (
-                report.figure("depth", f"{row}, median scaled", "abs_rel") for row in ("single frame", "ours")
-            )
+            one = report.figure("depth", "single frame, median scaled", "abs_rel")
+            several = report.figure("depth", "ours, median scaled", "abs_rel")
             assert one is not None and several is not None
             inside = report.figure("predicted deviation of the inverse depth", "ours", "inside one")
-            figures = (
-                f"{one:.3f} | {several:.3f} | {several / one - 1:+.0%} | {'' if inside is None else f'{inside:.0%}'}"
-            )
+            told = "" if inside is None else f"{inside:.0%}"
+            figures = f"{one:.3f} | {several:.3f} | {several / one - 1:+.0%} | {told}"
             print(f"| {name} | {_cpu_minutes(run):.0f} | {where} | {figures} |", flush=True)
 
 
@@ -129,11 +127,8 @@ def drive(options: argparse.Namespace) -> None:
     errors = absolute_errors(align(estimated, from_first(true), "7dof"), from_first(true))
     path = path_lengths(true)[-1].item()
     rmse = summarise(errors).rmse
-    print(
-        f"way over {len(estimated)} frames: ATE {rmse:.2f} m after Sim(3) alignment, {rmse / path:.1%} of {path:.0f} m ",
-        end="",
-    )
-    print("(asked 5 %)")
+    print(f"way over {len(estimated)} frames: ATE {rmse:.2f} m after Sim(3) alignment, ", end="")
+    print(f"{rmse / path:.1%} of {path:.0f} m (asked 5 %)")
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -145,7 +140,7 @@ def fit(options: argparse.Namespace) -> None:
     recipe = recipes.load_recipe(CONFIGS / "kitti_odometry_07.yaml", [f"data.root={root.resolve()}"])
     run = recipes.train(recipe, options.out / "kitti_odometry_07", progress=False)
     print(f"{_cpu_minutes(run):.1f} CPU minutes\n")
-    report = recipes.evaluate(run, split="val", baselines=False)
+    report = recipes.evaluate(run, split="val")
     report.save(run / "evaluation_val.json")
     print(report.as_markdown())
 

@@ -37,6 +37,15 @@ def test_a_street_is_completed(tmp_path: Path):
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+def test_a_drive_becomes_a_cloud(tmp_path: Path):
+    # With the packaged weights: of what an untrained network says, neighbouring frames believe nothing.
+    printed = run("depth_from_a_drive.py", "street", tmp_path)
+    points, metres = re.search(r"(\d+) points along ([\d.]+) m", printed).groups()
+    assert int(points) > 10_000 and 2 < float(metres) < 5  # three steps of about a metre
+    assert len((tmp_path / "poses_kitti.txt").read_text().splitlines()) == 4
+    assert (tmp_path / "cloud.ply").is_file() and (tmp_path / "cloud.png").is_file()
+
+
 def test_a_dataset_of_ones_own_is_trained_on(tmp_path: Path):
     printed = run("your_own_dataset.py", tmp_path / "drive", 2)
     assert "3 snippets, 2 steps" in printed

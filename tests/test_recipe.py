@@ -138,7 +138,7 @@ def test_exported_weights_are_small_and_tell_no_folders(folder, run, tmp_path):
 def test_packaged_weights_are_found_by_name(run, tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     recipes.export(run, tmp_path / "weights" / "street.safetensors")
-    monkeypatch.setattr(recipes.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr("scene3d.recipe.trained.resources.files", lambda package: tmp_path)
     assert scene3d.load("street", device="cpu").view.camera.width == 64
     with pytest.raises(UsageError, match="did you mean 'street'"):
         scene3d.load("stret")

@@ -1,9 +1,8 @@
-"""What `predict` may be given: an image, a folder of images, a video."""
+"""What `predict` and `drive` may be given: an image, a folder of images, a video."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,31 +14,28 @@ if TYPE_CHECKING:
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 
 
-def images_of(source: Path, *, every: int = 1) -> Iterator[tuple[str, Path | np.ndarray]]:
-    """Name and image of everything in the source; the name of a single image is empty.
-
-    A folder is read in the order of its names; a video frame by frame, as far as is asked for.
+def images_of(source: Path) -> Iterator[Path | np.ndarray]:
+    """Every image of the source: files in the order of their names, frames of a video as far as is asked for.
 
     Raises:
-        UsageError: `every` is less than 1.
         DataError: there is no such file, no image in the folder, or it is neither an image nor a video.
     """
     from scene3d.data.images import IMAGE_SUFFIXES
-    from scene3d.engine.predictor import video_frames
+    from scene3d.engine.photographs import image_files, video_frames
 
-    if every < 1:
-        raise UsageError(f"--every: expected 1 or more, got {every}")
     if source.is_dir():
-        files = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        if not files:
-            raise wrong_file(source, expected=f"a folder with images ({', '.join(IMAGE_SUFFIXES)})", got="none")
-        return iter([(path.stem, path) for path in files[::every]])
+        return iter(image_files(source))
     if not source.exists():
         raise wrong_file(source, expected="an image, a folder or a video", got="no such file")
     if source.suffix.lower() in VIDEO_SUFFIXES:
-        frames = ((f"{number:06d}", frame) for number, frame in video_frames(source))
-        return islice(frames, 0, None, every)
+        return (frame for _, frame in video_frames(source))
     if source.suffix.lower() in IMAGE_SUFFIXES:
-        return iter([("", source)])
+        return iter([source])
     expected = f"an image ({', '.join(IMAGE_SUFFIXES)}) or a video ({', '.join(VIDEO_SUFFIXES)})"
     raise wrong_file(source, expected=expected, got=f"a file that ends in {source.suffix or 'nothing'}")
+
+
+def check_every(every: int) -> None:
+    """Raise a UsageError if one frame in so many cannot be taken."""
+    if every < 1:
+        raise UsageError(f"--every: expected 1 or more, got {every}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from scene3d.cli.inputs import images_of
+from scene3d.cli.inputs import VIDEO_SUFFIXES, check_every, images_of
 from scene3d.cli.outputs import refuse_existing
 
 
@@ -22,7 +22,7 @@ def predict(
     device: str = "auto",
     overwrite: bool = False,
 ) -> int:
-    """Predict from an image, a folder of images or a video.
+    """Predict from an image, a folder of images or a video; for each image a folder of its own.
 
     Examples:
       scene3d predict street photo.jpg --out out/photo
@@ -39,14 +39,16 @@ def predict(
         device: "auto", "cpu", "cuda" or "cuda:1".
         overwrite: replace results that exist.
     """
-    images = images_of(source, every=every)
+    check_every(every)
+    images = images_of(source)
     refuse_existing(out, overwrite=overwrite)
     from scene3d.recipe import load
     from scene3d.visualise.results import write_results
 
     predictor = load(weights, device=device)
-    for name, image in images:
-        frames = predictor.frames(image, K)
+    several = source.is_dir() or source.suffix.lower() in VIDEO_SUFFIXES
+    for frames, shot in predictor.snippets(images, K, every=every):
+        name = shot.image.stem if several else ""
         files = write_results(
             predictor.predict_frames(frames),
             frames.image[0, 0],

@@ -117,7 +117,8 @@ def _released(method: MultiframeDepth | SingleDepth, folder: Path, height: int, 
     log.warning(LICENCE, folder)
     fx, fy, cx, cy = CAMERA
     K = torch.tensor([[fx * width, 0.0, cx * width], [0.0, fy * height, cy * height], [0.0, 0.0, 1.0]])
-    return Released(method, Camera(K, height, width))
+    earlier = method.config.lookups if isinstance(method, MultiframeDepth) else ()
+    return Released(method, Camera(K, height, width), earlier)
 
 
 def _fill_mono(network: MonoDepth, folder: Path, encoder: str, decoder: str) -> None:

@@ -19,10 +19,17 @@ SHOWN = 6
 
 
 class Released(NamedTuple):
-    """A method with published weights, and the camera that it was trained with, at the size that it takes."""
+    """A method with published weights.
+
+    Attributes:
+        method: ready to predict.
+        camera: that it was trained with, at the size that it takes.
+        earlier: offsets of the frames before the reference that it looks at.
+    """
 
     method: Method
     camera: Camera
+    earlier: tuple[int, ...] = ()
 
 
 def read_torch_file(path: Path) -> dict[str, Any]:

@@ -13,19 +13,14 @@ from typing import Any
 
 from torch import Tensor
 
-from scene3d.data.cityscapes import cities, city_folders, image_folder, read_cityscapes
 from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image
-from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
-from scene3d.data.kitti_360 import SENSORS, read_kitti_360
 from scene3d.data.kitti_files import numbered_files, read_scan
-from scene3d.data.posed_images import FILE, read_posed_images
 from scene3d.data.shot_files import shot_depth, shot_image, shot_labels
 from scene3d.data.sscbench import read_voxels
-from scene3d.errors import Scene3dError, wrong_file
+from scene3d.data.trees import drives_of
+from scene3d.errors import Scene3dError
 from scene3d.geometry.camera import Camera
 from scene3d.structures.scene import Scene
-
-LAYOUTS = "a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images"
 
 
 @dataclass(frozen=True)
@@ -44,14 +39,6 @@ class Problem:
         return f"{self.file}: {self.what}"
 
 
-@dataclass(frozen=True)
-class _Drive:
-    """A drive that may not be readable: its folders, and the reader that is to be tried on it."""
-
-    folders: tuple[Path, ...]
-    read: Callable[[], list[Scene]]
-
-
 def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]:
     """Everything that is wrong with a data set: gaps, calibration, transforms, images, sizes, scans, voxels.
 
@@ -65,7 +52,7 @@ def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]
     refused: list[Problem] = []
     problems: list[Problem] = []
     jobs: list[Callable[[], None]] = []
-    for drive in _drives(Path(root)):
+    for drive in drives_of(Path(root)):
         try:
             scenes = drive.read()
         except Scene3dError as error:
@@ -81,38 +68,6 @@ def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]
     known = {problem.file for problem in refused}
     found = [*refused, *problems, *(problem for problem in opened if problem.file not in known)]
     return sorted(set(found), key=lambda problem: (str(problem.file), problem.what))
-
-
-def _drives(root: Path) -> list[_Drive]:
-    """The drives of whichever layout this is."""
-    if (root / "data_2d_raw").is_dir() or (root / "calibration").is_dir():
-        names = sorted(folder.name for folder in (root / "data_2d_raw").glob("*") if folder.is_dir())
-        if not names:
-            raise wrong_file(root / "data_2d_raw", expected="sequences", got="none")
-        return [_kitti_360(root, name) for name in names]
-    if (root / "sequences").is_dir():
-        folders = [folder for folder in sorted((root / "sequences").glob("*")) if folder.is_dir()]
-        return [_Drive((f,), partial(read_kitti_odometry, root, [f.name])) for f in folders]
-    folders = [folder for folder in sorted(root.glob("????_??_??/*_drive_*")) if folder.is_dir()]
-    if folders:
-        return [_Drive((f,), partial(read_kitti_raw, root, [f.name])) for f in folders]
-    if image_folder(root) is not None:
-        return [_Drive(city_folders(root, city), partial(read_cityscapes, root, [city])) for city in cities(root)]
-    files = [root / FILE] if (root / FILE).exists() else sorted(root.glob(f"*/{FILE}"))
-    if files:
-        return [_Drive((f.parent,), partial(read_posed_images, f.parent)) for f in files]
-    raise wrong_file(root, expected=LAYOUTS, got="none of them" if root.is_dir() else "no such folder")
-
-
-def _kitti_360(root: Path, name: str) -> _Drive:
-    folders = (
-        root / "data_2d_raw" / name,
-        root / "data_2d_semantics" / "train" / name,
-        root / "data_3d_raw" / name,
-    )
-    # The fisheye images are a download of their own; with one of the two cameras something is missing.
-    fisheye = any((folders[0] / SENSORS[camera]).is_dir() for camera in ("fisheye_left", "fisheye_right"))
-    return _Drive(folders, partial(read_kitti_360, root, [name], fisheye=fisheye))
 
 
 def _problem(error: Scene3dError, place: Path) -> Problem:

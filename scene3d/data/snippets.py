@@ -117,15 +117,18 @@ class Snippets(Dataset[Frames]):
 
     def name(self, i: int) -> str:
         """Drive, frame and sensor of sample `i`, as it is at evaluation."""
-        index, shot = self.reference(i)
-        return sample_name(index.scene, shot)
+        return sample_name(self.scene(i), self.reference(i))
 
-    def reference(self, i: int) -> tuple[Index, Shot]:
-        """The scene and the shot that sample `i` is made around, as it is at evaluation."""
+    def scene(self, i: int) -> Scene:
+        """The drive of sample `i`."""
+        return self._indices[self._items[i].scene].scene
+
+    def reference(self, i: int) -> Shot:
+        """The shot of view 0 of sample `i`, as it is at evaluation."""
         item = self._items[i]
         index = self._indices[item.scene]
         shot = index.shots.get((self._views(bool(item.swap))[0].sensor, item.frame))
-        return index, shot or next(s for s in index.scene.shots if s.frame == item.frame)
+        return shot or next(s for s in index.scene.shots if s.frame == item.frame)
 
     def _listed(self, samples: Sequence[Sample]) -> list[_Item]:
         numbers = {index.scene.name: i for i, index in enumerate(self._indices)}

@@ -9,6 +9,7 @@ from scene3d.data.depth_truth import write_truth
 from scene3d.data.snippet_config import TruthKind
 from scene3d.data.splits import Split, Splits
 from scene3d.errors import ConfigError
+from scene3d.structures.scene import Scan
 
 
 def fill_truth_folder(
@@ -36,9 +37,12 @@ def fill_truth_folder(
     bare = config.model_copy(update={"truth_folder": None})
     samples = data.model_copy(update={"scoring": bare}).build(split, training=False, truth=kind)
     written = 0
+    scans: dict[str, dict[int, Scan]] = {}
     for i in range(len(samples)):
-        index, shot = samples.reference(i)
-        written += write_truth(folder, kind, index.scene.name, shot, index.scans)
+        scene = samples.scene(i)
+        if scene.name not in scans:
+            scans = {scene.name: {scan.frame: scan for scan in scene.scans}}
+        written += write_truth(folder, kind, scene.name, samples.reference(i), scans[scene.name])
         if progress is not None:
             progress("preparing true depth", i + 1, len(samples))
     return folder, written

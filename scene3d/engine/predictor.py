@@ -1,9 +1,10 @@
-"""One photograph to a prediction: read it, make it look as if the training camera had taken it, ask the method."""
+"""Photographs to predictions: each is made to look as if the training camera had taken it, and the method asked."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps
 from torch import Tensor
 
-from scene3d.data.images import IMAGE_SUFFIXES, read_image, resize
 from scene3d.engine.distributed import pick_device
-from scene3d.errors import CheckpointError, MissingExtraError, Scene3dError, UsageError, wrong_file
+from scene3d.engine.photographs import Picture, given_camera, image_files, match, read_picture, video_frames
+from scene3d.errors import CheckpointError, Scene3dError
 from scene3d.geometry.camera import Camera
 from scene3d.methods import Method, as_module
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import Prediction
+from scene3d.structures.scene import Shot
 
 log = logging.getLogger(__name__)
-
-
-NARROWEST = 8  # pixels; a window smaller than this holds no picture
-EXIF_ORIENTATION = 0x0112
-Picture = Path | str | Image.Image | np.ndarray | Tensor
 
 
 @dataclass(frozen=True)
@@ -81,10 +77,20 @@ class Predictor:
         view: of the training.
         device: "auto", "cpu", "cuda", "cuda:1".
         recipe: of the training, for whoever wants to know.
+        earlier: which images before one the method looks up, as negative offsets: (-1,) is the one before. They
+            follow the image as views; those that are not there are absent.
     """
 
-    def __init__(self, method: Method, view: TrainingView, *, device: str = "auto", recipe: Any = None) -> None:
-        self.method, self.view, self.recipe = method, view, recipe
+    def __init__(
+        self,
+        method: Method,
+        view: TrainingView,
+        *,
+        device: str = "auto",
+        recipe: Any = None,
+        earlier: Sequence[int] = (),
+    ) -> None:
+        self.method, self.view, self.recipe, self.earlier = method, view, recipe, tuple(earlier)
         self.device = pick_device(device)
         as_module(method).to(self.device).eval()
         self._told = False
@@ -124,12 +130,8 @@ class Predictor:
         Raises:
             DataError: there is no image in it.
         """
-        folder = Path(folder)
-        files = sorted(file for file in folder.glob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-        if not files:
-            raise wrong_file(folder, expected=f"images ({', '.join(IMAGE_SUFFIXES)})", got="none")
-        for file in files[::every]:
-            yield file, self.predict(file, K)
+        for frames, shot in self.snippets(image_files(Path(folder)), K, every=every):
+            yield shot.image, self.predict_frames(frames)
 
     def predict_video(self, video: Path | str, K: Any = None, *, every: int = 1) -> Iterator[tuple[int, Prediction]]:
         """Number and prediction of every so manieth frame of a video.
@@ -138,23 +140,52 @@ class Predictor:
             MissingExtraError: PyAV is not installed.
             DataError: it is not a video.
         """
-        for number, image in video_frames(Path(video)):
+        images = (image for _, image in video_frames(Path(video)))
+        for frames, shot in self.snippets(images, K, every=every):
+            yield shot.frame, self.predict_frames(frames)
+
+    def snippets(self, images: Iterable[Picture], K: Any = None, *, every: int = 1) -> Iterator[tuple[Frames, Shot]]:
+        """Images that follow one another, each with those before it that the method looks up, and what it is.
+
+        Args:
+            images: in order; each is read once.
+            K: of all of them, as for `predict`.
+            every: take one in so many as the reference; those before it are its neighbours all the same.
+        """
+        recent: deque[tuple[UInt8[Tensor, "3 H W"], Camera]] = deque(maxlen=1 - min(self.earlier, default=0))
+        for number, image in enumerate(images):
+            if number % every == 0 or self.earlier:
+                recent.appendleft(self._matched(image, K))
             if number % every == 0:
-                yield number, self.predict(image, K)
+                file = Path(image) if isinstance(image, (str, Path)) else Path(f"{number:06d}")
+                shot = Shot(image=file, frame=number, sensor="image", camera=recent[0][1])
+                yield self._frames(list(recent), str(file)), shot
 
     def frames(self, image: Picture, K: Any = None) -> Frames:
         """The image as the network gets it: cut, resized, with its K and with the place of the voxel grid."""
-        pixels = read_picture(image)
-        height, width = pixels.shape[-2:]
-        camera = self._assumed(height, width) if K is None else _given(K, height, width)
-        pixels, camera = match(pixels, camera, self.view.camera)
+        name = str(image) if isinstance(image, (str, Path)) else "image"
+        return self._frames([self._matched(image, K)], name)
+
+    def _frames(self, recent: Sequence[tuple[UInt8[Tensor, "3 H W"], Camera]], name: str) -> Frames:
+        """An image and those before it, the last one first, as a snippet."""
+        pixels, camera = recent[0]
+        offsets = (0, *self.earlier)
+        chosen = [recent[-offset] if -offset < len(recent) else None for offset in offsets]
+        views = [(torch.zeros_like(pixels), camera) if view is None else view for view in chosen]
         return Frames(
-            image=(pixels.float() / 255)[None, None],
-            K=camera.K.float()[None, None],
-            present=torch.ones(1, 1, dtype=torch.bool),
-            names=(str(image) if isinstance(image, (str, Path)) else "image",),
+            image=torch.stack([view[0] for view in views])[None].float() / 255,
+            K=torch.stack([view[1].K.float() for view in views])[None],
+            present=torch.tensor([[view is not None for view in chosen]]),
+            names=(name,),
+            offset=torch.tensor([offsets]),
             grid_to_cam=self.view.grid_to_cam[None],
         )
+
+    def _matched(self, image: Picture, K: Any) -> tuple[UInt8[Tensor, "3 H W"], Camera]:
+        pixels = read_picture(image)
+        height, width = pixels.shape[-2:]
+        camera = self._assumed(height, width) if K is None else given_camera(K, height, width)
+        return match(pixels, camera, self.view.camera)
 
     def _assumed(self, height: int, width: int) -> Camera:
         trained = self.view.camera
@@ -173,100 +204,3 @@ class Predictor:
             f"{self.device}: out of memory for an image of {size}: {reason}",
             hint="device cpu, or a smaller method.chunk in the recipe",
         )
-
-
-def match(image: UInt8[Tensor, "3 h w"], camera: Camera, wanted: Camera) -> tuple[UInt8[Tensor, "3 H W"], Camera]:
-    """The part of an image that another camera would have seen, at that camera's size, and its K.
-
-    Exact to the pixel at which it is cut; skew is left as it is.
-
-    Raises:
-        UsageError: hardly anything of the image lies in the other camera's field of view.
-    """
-    left, right = _window(camera, wanted, axis=0, length=camera.width, wanted_length=wanted.width)
-    top, bottom = _window(camera, wanted, axis=1, length=camera.height, wanted_length=wanted.height)
-    if right - left < NARROWEST or bottom - top < NARROWEST:
-        raise UsageError(
-            f"K: expected a camera that looks where the training camera did, got one that shares "
-            f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels with it"
-        )
-    cut = image[:, top:bottom, left:right]
-    seen = camera.crop(top, left, bottom - top, right - left).resize(wanted.height, wanted.width)
-    return resize(cut, wanted.height, wanted.width), seen
-
-
-def read_picture(image: Picture) -> UInt8[Tensor, "3 H W"]:
-    """RGB pixels of whatever holds an image; a file is turned upright as its EXIF says.
-
-    Raises:
-        DataError: the file is missing or damaged.
-        UsageError: the shape or the values are not those of an image.
-    """
-    if isinstance(image, (str, Path)):
-        pixels = read_image(Path(image))
-        with Image.open(image) as picture:
-            if picture.getexif().get(EXIF_ORIENTATION, 1) == 1:
-                return pixels
-            return read_picture(ImageOps.exif_transpose(picture))
-    if isinstance(image, Image.Image):
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
-    if isinstance(image, np.ndarray):
-        channels_last = image[..., None] if image.ndim == 2 else image
-        if channels_last.ndim != 3:
-            raise UsageError(f"image: expected an array [H, W, 3], got {list(image.shape)}")
-        image = torch.from_numpy(np.ascontiguousarray(channels_last)).permute(2, 0, 1)
-    if image.ndim != 3 or image.shape[0] not in (1, 3) or 0 in image.shape:
-        raise UsageError(f"image: expected [3, H, W] (an array: [H, W, 3]), got {list(image.shape)}")
-    image = image.detach().cpu().expand(3, -1, -1)
-    if image.is_floating_point():
-        if not bool(((image >= 0) & (image <= 1)).all()):
-            raise UsageError("image: expected floating-point values in [0, 1], got others")
-        image = (image * 255).round().to(torch.uint8)
-    if image.dtype != torch.uint8:
-        raise UsageError(f"image: expected 8 bits or floating point, got {image.dtype}")
-    return image.contiguous()
-
-
-def _given(K: Any, height: int, width: int) -> Camera:
-    """A K that a user gave, checked against the image."""
-    numbers = torch.as_tensor(K, dtype=torch.float32).cpu()
-    if numbers.numel() == 4:
-        fx, fy, cx, cy = numbers.flatten().tolist()
-        numbers = torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
-    if numbers.shape != (3, 3) or not bool(torch.isfinite(numbers).all()):
-        raise UsageError(f"K: expected 3 x 3 finite numbers or fx, fy, cx, cy, got {list(numbers.shape)}")
-    fx, fy, cx, cy = (float(value) for value in (numbers[0, 0], numbers[1, 1], numbers[0, 2], numbers[1, 2]))
-    if fx <= 0 or fy <= 0 or not (0 < cx < width and 0 < cy < height):
-        raise UsageError(
-            f"K: expected pixels of an image of {height} x {width}, got fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g}",
-            hint="K of another size? Scale it with the image",
-        )
-    return Camera(numbers, height, width)
-
-
-def _window(camera: Camera, wanted: Camera, *, axis: int, length: int, wanted_length: int) -> tuple[int, int]:
-    """First and last pixel along an axis that lie in the wanted field of view."""
-    focal, centre = float(camera.K[axis, axis]), float(camera.K[axis, 2])
-    wanted_focal, wanted_centre = float(wanted.K[axis, axis]), float(wanted.K[axis, 2])
-    first = centre + focal * (0 - wanted_centre) / wanted_focal
-    last = centre + focal * (wanted_length - wanted_centre) / wanted_focal
-    return max(round(first), 0), min(round(last), length)
-
-
-def video_frames(video: Path) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and RGB pixels [H, W, 3] of every frame of a video.
-
-    Raises:
-        MissingExtraError: PyAV is not installed.
-        DataError: it is not a video.
-    """
-    try:
-        import av
-    except ImportError:
-        raise MissingExtraError("reading video needs PyAV", hint='pip install "scene3d[video]"') from None
-    try:
-        with av.open(str(video)) as container:
-            for number, frame in enumerate(container.decode(video=0)):
-                yield number, frame.to_ndarray(format="rgb24")
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise wrong_file(video, expected="a video", got=str(error)) from None

@@ -27,7 +27,7 @@ def of_weights(weights: Weights, source: Path) -> dict[str, str]:
 
 def of_data(data: Snippets, split_list: Path | None) -> dict[str, str]:
     """The codec of the reference images (published KITTI figures are of JPEGs), and the list that names the samples."""
-    suffixes = Counter(data.reference(i)[1].image.suffix.lower().lstrip(".") for i in range(len(data)))
+    suffixes = Counter(data.reference(i).image.suffix.lower().lstrip(".") for i in range(len(data)))
     codecs = {"jpg": "JPEG", "jpeg": "JPEG"}
     found = {"images": ", ".join(sorted({codecs.get(suffix, suffix.upper()) for suffix in suffixes}))}
     if split_list is not None:

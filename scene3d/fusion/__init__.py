@@ -1,1 +1,1 @@
-"""From fields to solids."""
+"""From fields and depth images to solids."""

@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+CAM_TO_FORWARD = ((0.0, 0, 1, 0), (-1.0, 0, 0, 0), (0.0, -1, 0, 0), (0.0, 0, 0, 1))
+"""Camera axes to x forward, y left, z up."""
+
 
 @dataclass(frozen=True)
 class Camera:

@@ -50,6 +50,24 @@ class VoxelFrame:
         return slice(0, n), slice(middle - n // 2, middle + n // 2), slice(None)
 
 
+_REACH = 1 << 20  # cells from the middle to either side, so that three indices fit into 63 bits
+
+
+def cell_keys(points: Float[Tensor, "N 3"], edge: float) -> Int[Tensor, "N"]:  # noqa: UP037
+    """The cell of an endless grid that each point falls into, as one number; points of one cell have the same.
+
+    Points more than a million cells from the origin count to the last one.
+    """
+    cells = torch.floor(points / edge).long().clamp(-_REACH, _REACH - 1) + _REACH
+    return (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+
+
+def cells_of(keys: Int[Tensor, "N"]) -> Int[Tensor, "N 3"]:  # noqa: UP037
+    """The cells that `cell_keys` made numbers of: cell (i, j, k) spans ``edge * (i, j, k)`` to one cell further."""
+    lowest = 2 * _REACH - 1
+    return torch.stack([keys >> 42, (keys >> 21) & lowest, keys & lowest], dim=1) - _REACH
+
+
 SSCBENCH = VoxelFrame(origin=(0.0, -25.6, -2.0), size=0.2, shape=(256, 256, 32))
 """The grid of SSCBench and SemanticKITTI, in velodyne axes: x forward, y left, z up."""
 

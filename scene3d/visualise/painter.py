@@ -1,4 +1,4 @@
-"""A voxel grid drawn without a graphics card: the faces of its cells painted from far to near."""
+"""Voxel grids and point clouds drawn without a graphics card: painted from far to near."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from scene3d.geometry.voxels import VoxelFrame
+from scene3d.structures.solids import PointCloud
 
 SHADES = (0.74, 0.62, 0.84, 0.68, 0.45, 1.0)
 """Brightness of the faces that look to -x, +x, -y, +y, -z, +z."""
@@ -93,8 +94,8 @@ def _faces(cells: np.ndarray, frame: VoxelFrame, eye: np.ndarray) -> tuple[np.nd
 
 
 def _project(
-    points: Float[np.ndarray, "F 4 3"], eye: np.ndarray, target: np.ndarray, width: int, height: int
-) -> tuple[Float[np.ndarray, "F 4 2"], Float[np.ndarray, "F 4"]]:
+    points: Float[np.ndarray, "F n 3"], eye: np.ndarray, target: np.ndarray, width: int, height: int
+) -> tuple[Float[np.ndarray, "F n 2"], Float[np.ndarray, "F n"]]:
     """Pixels and depth of points seen from the eye; z is up, 50 degrees of view from top to bottom."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, [0, 0, 1])
@@ -104,3 +105,49 @@ def _project(
     focal = height / 2 / np.tan(np.radians(25))
     ahead = np.maximum(depth, 1e-3)
     return np.stack([width / 2 + focal * x / ahead, height / 2 + focal * y / ahead], axis=-1), depth
+
+
+def paint_points(
+    cloud: PointCloud,
+    *,
+    eye: tuple[float, float, float],
+    target: tuple[float, float, float],
+    size: float = 0.08,
+    width: int = 960,
+    height: int = 600,
+) -> UInt8[Tensor, "H W 3"]:
+    """A picture of a point cloud without a graphics card: squares, the nearest of which is seen.
+
+    Args:
+        cloud: points in axes whose z is up; grey where they have no colours.
+        eye: where to look from, in those axes.
+        target: what to look at.
+        size: edge of the square of a point, in the unit of the points; drawn with 3 to 13 pixels.
+        width: of the picture, pixels.
+        height: of the picture.
+    """
+    points = cloud.points.cpu().double().numpy()
+    colours = np.full((len(points), 3), 128, np.uint8) if cloud.colours is None else cloud.colours.cpu().numpy()
+    pixels, depth = _project(points[:, None], np.array(eye), np.array(target), width, height)
+    column, row = np.floor(pixels[:, 0]).T
+    reach = size * height / 2 / np.tan(np.radians(25)) / np.maximum(depth[:, 0], 1e-3)
+    seen = (depth[:, 0] > size) & (np.abs(column) < 2 * width) & (np.abs(row) < 2 * height)
+    # Painted from far to near, a nearer square covers a farther one.
+    order = np.argsort(-depth[:, 0])
+    order = order[seen[order]]
+    picture = np.full((height, width, 3), SKY, np.uint8)
+    half = np.clip(np.ceil(reach[order] / 2), 1, 6).astype(int)
+    for part in np.array_split(np.arange(len(order)), 64):
+        _stamp(picture, column[order[part]].astype(int), row[order[part]].astype(int), half[part], colours[order[part]])
+    return torch.from_numpy(picture)
+
+
+def _stamp(picture: np.ndarray, column: np.ndarray, row: np.ndarray, half: np.ndarray, colour: np.ndarray) -> None:
+    """Paint squares of 2 half + 1 pixels into a picture, the later ones over the earlier."""
+    height, width = picture.shape[:2]
+    reach = int(half.max(initial=0))
+    for down in range(-reach, reach + 1):
+        for across in range(-reach, reach + 1):
+            x, y = column + across, row + down
+            kept = (max(abs(down), abs(across)) <= half) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            picture[y[kept], x[kept]] = colour[kept]

@@ -55,6 +55,7 @@ class Content:
         poster: a still of the 3D view, for browsers that cannot turn it.
         points: what the camera sees, x forward, y left, z up, metres.
         camera: centre and four corners of the camera's frustum, in the same axes.
+        way: where the camera of a drive went, in the same axes; None of a single image.
         solid: voxels; None for methods that predict depth alone.
         facts: names and values to list.
         tables: figures.
@@ -66,6 +67,7 @@ class Content:
     poster: UInt8[Tensor, "_ _ 3"]
     points: PointCloud
     camera: Float[np.ndarray, "5 3"]
+    way: Float[np.ndarray, "P 3"] | None = None
     solid: SolidView | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[Table] = ()
@@ -83,7 +85,7 @@ def report_html(content: Content) -> str:
     parts = {
         "title": html.escape(content.title),
         "subtitle": html.escape(content.subtitle),
-        "stage": "Completed scene" if content.solid is not None else "Points of the depth image",
+        "stage": _stage(content),
         "poster": _picture_url(content.poster),
         "buttons": "".join(buttons),
         "legend": _legend(content.solid),
@@ -100,6 +102,13 @@ def report_html(content: Content) -> str:
         name, rest = piece.split("}}", 1)
         filled += [parts[name], rest]
     return "".join(filled)
+
+
+def _stage(content: Content) -> str:
+    """What the view that turns shows."""
+    if content.solid is not None:
+        return "Completed scene"
+    return "Points of the depth image" if content.way is None else "Points of the drive"
 
 
 def _scene(content: Content) -> dict[str, Any]:
@@ -122,9 +131,20 @@ def _scene(content: Content) -> dict[str, Any]:
         "origin": [0, 0, 0],
         "size": 1,
     }
+    if content.way is not None and len(content.way):
+        scene.update(_drive(content.way))
     if content.solid is not None:
         scene.update(_solid(content.solid))
     return scene
+
+
+def _drive(way: Float[np.ndarray, "P 3"]) -> dict[str, Any]:
+    """The line of a drive, in at most a thousand pieces, and a place to see all of it from."""
+    thinned = way[:: max(1, -(-len(way) // 1000))]
+    middle, length = (way.min(axis=0) + way.max(axis=0)) / 2, float(np.ptp(way, axis=0).max())
+    home: dict[str, Any] = {"target": (middle + [9, 0, 0]).round(2).tolist(), "yaw": -0.35, "pitch": 0.55}
+    home["distance"] = min(24 + 0.7 * length, 290)
+    return {"way": thinned.round(3).tolist(), "home": home, "dot": 0.17}
 
 
 def _solid(solid: SolidView) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from scene3d.data.images import write_bytes, write_depth
 from scene3d.data.sscbench import classes_of, raw_ids_of, write_classes, write_voxels
 from scene3d.errors import MissingExtraError, UsageError
-from scene3d.geometry.camera import unproject
+from scene3d.geometry.camera import CAM_TO_FORWARD, unproject
 from scene3d.geometry.depth import depth_to_points
 from scene3d.geometry.se3 import invert, transform
 from scene3d.geometry.voxels import SSCBENCH
@@ -37,9 +37,6 @@ FARTHEST = 80.0
 
 UNNAMED = SSC.index("other-object")
 """What occupied cells are called in label files when the method names no classes."""
-
-_CAM_TO_FORWARD = ((0.0, 0, 1, 0), (-1.0, 0, 0, 0), (0.0, -1, 0, 0), (0.0, 0, 0, 1))
-"""Camera axes to x forward, y left, z up, for predictions that have no grid."""
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +126,7 @@ class _Scene:
 
     def __init__(self, prediction: Prediction, image: Tensor) -> None:
         self.prediction, self.image = prediction, image.cpu()
-        self.cam_to_grid = torch.tensor(_CAM_TO_FORWARD)
+        self.cam_to_grid = torch.tensor(CAM_TO_FORWARD)  # for predictions that have no grid
         if isinstance(prediction, CompletionPrediction):
             self.cam_to_grid = invert(prediction.grid_to_cam[0].cpu())
         self.points = point_cloud(prediction.depth[0].cpu(), prediction.K[0].cpu(), self.image, self.cam_to_grid)

@@ -118,6 +118,9 @@
   const positions = new Int16Array(bytes(data.points).buffer);
   const points = coloured(positions, bytes(data.colours));
   const wire = [0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1].flatMap((i) => data.camera[i]);
+  // The way of a drive, piece by piece.
+  const way = data.way || [];
+  for (let i = 1; i < way.length; i++) wire.push(...way[i - 1], ...way[i]);
   const frustum = coloured(
     Int16Array.from(wire, (metres) => Math.round(100 * metres)),
     Uint8Array.from(wire, (_, i) => [232, 74, 39][i % 3]),

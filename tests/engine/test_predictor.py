@@ -5,14 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from scene3d.engine.predictor import (
-    Predictor,
-    TrainingView,
-    match,
-    read_picture,
-)
+from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.errors import CheckpointError, DataError, Scene3dError, UsageError
-from scene3d.geometry.camera import Camera, pinhole
+from scene3d.geometry.camera import pinhole
 from scene3d.geometry.se3 import is_rigid, transform
 from scene3d.geometry.voxels import default_grid_to_cam
 from tests.engine.toy import Toy
@@ -27,70 +22,6 @@ def predictor() -> Predictor:
 
 def picture(height: int = 60, width: int = 100) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-
-
-def test_every_kind_of_image_gives_the_same_pixels(tmp_path):
-    array = picture()
-    Image.fromarray(array).save(tmp_path / "a.png")
-    tensor = torch.from_numpy(array).permute(2, 0, 1)
-    for image in (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(array), array, tensor, tensor / 255):
-        assert torch.equal(read_picture(image), tensor)
-    assert read_picture(array[..., 0]).shape == (3, 60, 100)
-
-
-def test_a_photograph_is_turned_upright(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
-    Image.fromarray(picture()).save(tmp_path / "a.jpg", exif=exif)
-    assert read_picture(tmp_path / "a.jpg").shape == (3, 100, 60)
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        np.zeros((2, 3, 4, 5), np.uint8),
-        np.zeros((4, 5, 2), np.uint8),
-        np.zeros((4, 5, 3), np.uint16),
-        np.full((4, 5, 3), 2.0),
-        np.full((4, 5, 3), np.nan),
-        np.zeros((0, 5, 3), np.uint8),
-    ],
-)
-def test_what_is_no_image_is_refused(image):
-    with pytest.raises(UsageError, match="image: expected"):
-        read_picture(image)
-
-
-def test_a_damaged_file_is_refused(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    with pytest.raises(DataError, match=r"a\.png"):
-        read_picture(tmp_path / "a.png")
-
-
-def test_a_wider_camera_is_cut_to_that_of_the_training():
-    wide = pinhole(40.0, 48, 160)
-    image, camera = match(torch.zeros(3, 48, 160, dtype=torch.uint8), wide, VIEW.camera)
-    assert image.shape == (3, 24, 80)
-    torch.testing.assert_close(camera.K, VIEW.camera.K)
-
-
-def test_a_pixel_keeps_its_ray():
-    # One bright pixel; focal lengths differ by 2, so that it covers half a pixel of the result.
-    source = Camera(torch.tensor([[80.0, 0, 90.0], [0, 80.0, 30.0], [0, 0, 1.0]]), 60, 200)
-    image = torch.zeros(3, 60, 200, dtype=torch.uint8)
-    image[:, 40:42, 120:122] = 255
-    seen, camera = match(image, source, VIEW.camera)
-    row, column = divmod(int(seen[0].argmax()), 80)
-    x = (column + 0.5 - camera.K[0, 2]) / camera.K[0, 0]
-    y = (row + 0.5 - camera.K[1, 2]) / camera.K[1, 1]
-    assert x.item() == pytest.approx((121 - 90) / 80, abs=0.5 / 40)
-    assert y.item() == pytest.approx((41 - 30) / 80, abs=0.5 / 40)
-
-
-def test_a_narrower_camera_fills_the_frame_and_k_says_so():
-    narrow = pinhole(80.0, 24, 80)
-    _, camera = match(torch.zeros(3, 24, 80, dtype=torch.uint8), narrow, VIEW.camera)
-    torch.testing.assert_close(camera.K, narrow.K)
 
 
 def test_without_k_the_field_of_view_is_that_of_the_training_and_it_is_said_once(predictor, caplog):
@@ -176,3 +107,40 @@ def test_the_default_grid_lies_ahead_of_the_camera():
     # y = 1.55 cos 5 - 9.2 sin 5 = 0.74 and x = 0.3 + 9.2 sin 2.5 = 0.70.
     x, y, z = transform(grid_to_cam, torch.tensor([[10.0, 0.0, -1.73]]))[0].tolist()
     assert (x, y, z) == pytest.approx((0.70, 0.74, 9.3), abs=0.05)
+
+
+def looks_back(earlier: tuple[int, ...]) -> Predictor:
+    return Predictor(Toy(), VIEW, device="cpu", earlier=earlier)
+
+
+def test_a_method_that_looks_back_gets_the_images_before_as_views(tmp_path):
+    # Even images, so that a view tells which one it is; 2 and 3 are the ones before 4, and of 0 there are none.
+    for number in range(5):
+        Image.fromarray(np.full((60, 100, 3), 50 * number, np.uint8)).save(tmp_path / f"{number}.png")
+    files = sorted(tmp_path.iterdir())
+    snippets = list(looks_back((-1, -3)).snippets(files, K=(50, 50, 50, 30), every=2))
+    assert [shot.frame for _, shot in snippets] == [0, 2, 4]
+    assert [shot.image for _, shot in snippets] == files[::2]
+    assert [frames.present[0].tolist() for frames, _ in snippets] == [
+        [True, False, False],
+        [True, True, False],
+        [True, True, True],
+    ]
+    means = [(frames.image[0].mean(dim=(1, 2, 3)) * 255 / 50).tolist() for frames, _ in snippets]
+    assert means == [pytest.approx(wanted, abs=1e-4) for wanted in ([0, 0, 0], [2, 1, 0], [4, 3, 1])]
+    last = snippets[-1][0]
+    assert last.offset.tolist() == [[0, -1, -3]] and last.cam_to_world is None
+    assert torch.equal(last.K[0, 1], last.K[0, 0]) and last.names == (str(files[4]),)
+
+
+def test_a_single_image_has_its_lookup_views_absent():
+    predictor = looks_back((-1,))
+    frames = predictor.frames(picture(), K=(50, 50, 50, 30))
+    assert frames.image.shape == (1, 2, 3, 24, 80) and frames.present.tolist() == [[True, False]]
+    assert not frames.image[0, 1].any()
+    assert predictor.predict(picture(), K=(50, 50, 50, 30)).depth.shape == (1, 24, 80)
+
+
+def test_arrays_that_follow_one_another_are_called_by_their_number():
+    frames, shot = list(looks_back((-1,)).snippets([picture(), picture()]))[1]
+    assert frames.names == ("000001",) and shot.image.name == "000001" and shot.camera.height == 24

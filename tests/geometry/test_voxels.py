@@ -4,7 +4,7 @@ import torch
 
 from scene3d.geometry.camera import pinhole
 from scene3d.geometry.se3 import rigid
-from scene3d.geometry.voxels import SSCBENCH, VoxelFrame, field_of_view
+from scene3d.geometry.voxels import SSCBENCH, VoxelFrame, cell_keys, cells_of, field_of_view
 
 VELO_TO_CAM = rigid(torch.tensor([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]), torch.zeros(3))
 """From x forward, y left, z up to x right, y down, z forward."""
@@ -63,3 +63,11 @@ def test_the_field_of_view_is_a_wedge_in_front_of_the_camera():
     assert torch.equal(seen[~edge], expected[~edge])
     assert seen.any()
     assert not seen.all()
+
+
+def test_points_of_one_cell_have_one_key_that_tells_the_cell():
+    points = torch.tensor([[0.0, 0.1, 0.49], [0.49, 0.4, 0.0], [-0.01, 0.0, 0.0], [1e9, -600.2, 5.0]])
+    keys = cell_keys(points, 0.5)
+    assert keys[0] == keys[1] != keys[2]
+    # The last is 2e9 cells away, and counted to the cell of index 2^20 - 1.
+    assert cells_of(keys).tolist() == [[0, 0, 0], [0, 0, 0], [-1, 0, 0], [1048575, -1201, 10]]

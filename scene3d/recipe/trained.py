@@ -1,0 +1,158 @@
+"""What is done with trained weights: load, score, pass on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scene3d.compat.manydepth import load_manydepth, load_monodepth2
+from scene3d.compat.torch_files import Released
+from scene3d.config import apply_overrides, dump, parse
+from scene3d.config.mistakes import nearest
+from scene3d.data.loading import Split
+from scene3d.engine.distributed import pick_device
+from scene3d.engine.evaluator import evaluate as score
+from scene3d.engine.fitting import Progress
+from scene3d.engine.predictor import Predictor, TrainingView
+from scene3d.engine.provenance import of_data, of_weights
+from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
+from scene3d.errors import CheckpointError, ConfigError, UsageError
+from scene3d.evaluation.report import Report
+from scene3d.geometry.voxels import default_grid_to_cam
+from scene3d.methods import as_module
+from scene3d.recipe.recipe import Recipe
+
+RELEASED: dict[str, Callable[[str], Released]] = {"manydepth": load_manydepth, "monodepth2": load_monodepth2}
+"""Folders of other people's weights, by what stands before the colon."""
+
+
+def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
+    """A trained method, ready for images.
+
+    Args:
+        path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
+            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER".
+        device: "auto", "cpu", "cuda", "cuda:1".
+
+    Raises:
+        CheckpointError: there is no such file, or it is damaged.
+        UsageError: it is neither a path nor a packaged name.
+    """
+    kind, _, folder = str(path_or_name).partition(":")
+    if folder and kind in RELEASED:
+        released = RELEASED[kind](folder)
+        view = TrainingView(released.camera, default_grid_to_cam())
+        return Predictor(released.method, view, device=device, earlier=released.earlier)
+    recipe, weights, source = _stored(path_or_name)
+    return _predictor(recipe, weights, source, device)
+
+
+def evaluate(
+    path_or_name: Path | str,
+    *,
+    split: Split = "val",
+    device: str = "auto",
+    data: Any = None,
+    changes: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Score trained weights on a split of their recipe's data, beside baselines fitted on its training split.
+
+    Args:
+        path_or_name: as for `load`.
+        split: which drives.
+        device: "auto", "cpu", "cuda", "cuda:1".
+        data: a data config to use instead of the recipe's, for weights that came from elsewhere. One whose `train`
+            names no drive is scored without baselines.
+        changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
+        progress: called with what is being done, how far, and of how much.
+
+    Raises:
+        ConfigError: a change is wrong, or is of what was trained.
+    """
+    recipe, weights, source = _stored(path_or_name)
+    for change in changes:
+        if not change.strip().startswith(("data.", "evaluate.")):
+            raise ConfigError(f"{change}: expected a key of data or evaluate; the rest is what was trained")
+    recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
+    data = recipe.data if data is None else data
+    predictor = _predictor(recipe, weights, source, device)
+    samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth)
+    listed = getattr(data.lists, split)
+    return score(
+        predictor.method,
+        samples,
+        recipe.evaluate,
+        fit_data=None if data.train == () else data.build("train", training=False),
+        split=split,
+        device=predictor.device,
+        # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
+        published_as=data.kind if listed is not None or data.kind == "cityscapes" else None,
+        provenance=of_weights(weights, source) | of_data(samples, listed),
+        progress=progress,
+    )
+
+
+def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:
+    """Write the weights of a run to pass on: small, and without the paths of the machine that made them.
+
+    Args:
+        run: run folder or weights file.
+        file: to write, a .safetensors file.
+        half: store floating-point numbers with 16 bits.
+        overwrite: replace a file that is there.
+    """
+    file = Path(file)
+    if file.exists() and not overwrite:
+        raise UsageError(f"{file}: exists already", hint="another name, or overwrite=True")
+    recipe, weights, _ = _stored(run)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    dtype = torch.float16 if half else None
+    tree = dump(recipe, places=False)
+    save_weights(file, weights.tensors, recipe=tree, notes=weights.notes, dtype=dtype)
+    return file
+
+
+def packaged() -> dict[str, Path]:
+    """The weights that come with the package, by name."""
+    folder = Path(str(resources.files("scene3d"))) / "weights"
+    return {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
+
+
+def _stored(path_or_name: Path | str) -> tuple[Recipe, Weights, Path]:
+    path = Path(path_or_name)
+    if not path.exists():
+        known = packaged()
+        if str(path_or_name) in known:
+            path = known[str(path_or_name)]
+        elif len(path.parts) > 1 or path.suffix:
+            raise CheckpointError(f"{path}: no such run or weights file")
+        else:
+            near = nearest(path.name, list(known)) or "; no weights come with this installation"
+            raise UsageError(f"{path}: neither a path nor the name of packaged weights{near}")
+    weights = load_run(path) if path.is_dir() else load_weights(path)
+    if "method" not in weights.recipe:
+        raise CheckpointError(
+            f"{path}: holds weights of a method of your own",
+            hint="build it, then scene3d.engine.weights.start_from(method, path)",
+        )
+    return parse(Recipe, weights.recipe, path), weights, path
+
+
+def _predictor(recipe: Recipe, weights: Weights, source: Path, device: str) -> Predictor:
+    pick_device(device)  # before the work of building
+    method = recipe.method.build()
+    fill(as_module(method), weights, source)
+    view = TrainingView.from_notes(weights.notes.get("view", {}), source)
+    return Predictor(method, view, device=device, recipe=recipe, earlier=_earlier(recipe))
+
+
+def _earlier(recipe: Recipe) -> list[int]:
+    """Which frames before the reference the method is asked with, as negative offsets."""
+    own, *views = (recipe.data.scoring or recipe.data.snippets).views
+    offsets = [view.offset + view.plus for view in views if view.sensor == own.sensor and isinstance(view.offset, int)]
+    return [offset for offset in offsets if offset < 0]
