@@ -1,4 +1,4 @@
-"""Which pixels of a drive are to be believed: confident, not moving, and seen alike from the next frame."""
+"""Which pixels of a drive are to be believed: confident, not moving, and seen alike from a neighbouring frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrustConfig(Config):
         nearest, farthest: range of believed depths, in its unit: metres where it is metric.
         confidence: at least this, where the method says one.
         deviation: at most this share of the depth, where the method says one.
-        agreement: the neighbouring frame's depth differs by at most this share; None does not ask it.
+        agreement: a neighbouring frame's depth differs by at most this share; None does not ask for it.
     """
 
     nearest: float = Field(default=0.5, gt=0)
@@ -38,26 +38,32 @@ class TrustConfig(Config):
 def trusted(steps: Iterable[DriveStep], config: TrustConfig = TrustConfig()) -> Iterator[DriveStep]:  # noqa: B008
     """The same frames with a depth of 0 wherever it is not to be believed; two of them are in memory.
 
-    A pixel is compared with the frame before, which from behind sees nearly all that it does; the first frame of a
-    drive, and the first after a gap, with the frame after. Frames whose place is unknown are left out.
+    A pixel is compared with the frame before, which from behind sees nearly all that it does, and with the frame after:
+    one of them must agree. Frames whose place is unknown are left out.
 
     Args:
         steps: of one drive, in order.
         config: what to believe.
     """
     before: DriveStep | None = None
-    waits = False  # the frame before has been compared with none
+    kept: Bool[Tensor, "H W"] | None = None  # of the frame before, by the one before that
     for step in steps:
-        if step.cam_to_world is None:
-            before, waits = None, False
-            continue
         if config.agreement is None:
-            yield _believable(step, config)
-        elif before is not None:
-            if waits:
-                yield _agreeing(_believable(before, config), step, config.agreement)
-            yield _agreeing(_believable(step, config), before, config.agreement)
-        before, waits = step, before is None
+            if step.cam_to_world is not None:
+                yield _believable(step, config)
+            continue
+        if before is not None and kept is not None:
+            if step.cam_to_world is not None:
+                kept = kept | _agreeing(before, step, config.agreement)
+            yield _kept(_believable(before, config), kept)
+        if step.cam_to_world is None:
+            before = kept = None
+        else:
+            nothing = torch.zeros_like(step.prediction.depth[0], dtype=torch.bool)
+            kept = nothing if before is None else _agreeing(step, before, config.agreement)
+            before = step
+    if before is not None and kept is not None:
+        yield _kept(_believable(before, config), kept)
 
 
 def agrees(
@@ -120,17 +126,17 @@ def _believable(step: DriveStep, config: TrustConfig) -> DriveStep:
         kept = kept & (said.deviation * depth <= config.deviation)
     if said.moving is not None:
         kept = kept & ~said.moving
-    return _kept(step, kept)
+    return _kept(step, kept[0])
 
 
-def _agreeing(step: DriveStep, other: DriveStep, tolerance: float) -> DriveStep:
-    """What a frame says that another says as well, be that one sure of it or not."""
+def _agreeing(step: DriveStep, other: DriveStep, tolerance: float) -> Bool[Tensor, "H W"]:
+    """Where a frame says what another says as well, be they sure of it or not."""
     assert step.cam_to_world is not None and other.cam_to_world is not None
     one, two = step.prediction, other.prediction
     cam_to_other = invert(other.cam_to_world) @ step.cam_to_world
-    return _kept(step, agrees(one.depth[0], one.K[0], two.depth[0], two.K[0], cam_to_other, tolerance)[None])
+    return agrees(one.depth[0], one.K[0], two.depth[0], two.K[0], cam_to_other, tolerance)
 
 
-def _kept(step: DriveStep, kept: Bool[Tensor, "1 H W"]) -> DriveStep:
+def _kept(step: DriveStep, kept: Bool[Tensor, "H W"]) -> DriveStep:
     depth = torch.where(kept, step.prediction.depth, 0.0)
     return replace(step, prediction=replace(step.prediction, depth=depth))

@@ -68,7 +68,14 @@ def test_frames_without_a_place_are_left_out_and_a_new_stretch_begins_after_them
 
 
 def test_a_frame_that_has_no_neighbour_is_not_believed():
-    assert list(trusted([wall_step(0, 4.0)])) == []
+    (alone,) = trusted([wall_step(0, 4.0)])
+    assert not kept(alone).any()
+
+
+def test_one_neighbour_that_agrees_is_enough():
+    steps = [wall_step(0, 4.0, at=(50.0, 0.0, 0.0)), wall_step(1, 4.0), wall_step(2, 4.0)]
+    assert [bool(kept(step).all()) for step in trusted(steps)] == [False, True, True]
+    assert [bool(kept(step).all()) for step in trusted(reversed(steps))] == [True, True, False]
 
 
 def road(height: float, camera_ahead: float = 0.0) -> torch.Tensor:
