@@ -10,7 +10,7 @@ KERNELS := cuda_ext/setup.py cuda_ext/pyproject.toml $(wildcard cuda_ext/csrc/* 
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive clean
+.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive bench-depth clean
 
 help:
 	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-street  the figures of benchmarks/README.md"
 	@echo "make bench-ops     the compiled operators against plain PyTorch"
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
+	@echo "make bench-depth   depth from several frames: cost, streets, and real drives where they are there"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
 demo: setup
@@ -57,6 +58,9 @@ bench-ops: setup
 
 bench-drive: setup
 	$(BIN)/python benchmarks/drive.py --drive "$(DRIVE)" $(if $(POSES),--poses "$(POSES)")
+
+bench-depth: setup
+	$(BIN)/python benchmarks/depth.py
 
 clean:
 	rm -rf out/demo build dist .ruff_cache .mypy_cache .pytest_cache .hypothesis *.egg-info
