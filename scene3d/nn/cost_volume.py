@@ -15,6 +15,9 @@ from torch.nn.functional import pad
 
 from scene3d.ops.plane_sweep import SweepCost, plane_sweep
 
+FLAT, ROUNDING = 1e-3, 1e-4
+"""Share of a pixel's highest cost, and of the mean feature, by which its costs must differ to tell depths apart."""
+
 BORDER = 2
 """Pixels of the maps along the border of an image that are not compared: padding reaches so far."""
 
@@ -42,7 +45,8 @@ class CostVolume(NamedTuple):
     Attributes:
         cost: mean absolute difference over channels and the frames that see the point; where none does, the highest
             cost of the pixel.
-        confident: every depth of the pixel was seen by some frame.
+        confident: every depth of the pixel was seen by some frame, and they differ: a camera that stands still sees
+            all depths alike.
         depth: that of the least cost; that of the first hypothesis where nothing was seen.
     """
 
@@ -67,7 +71,7 @@ def cost_volume(
         depths: hypotheses along z, of the unit of the transforms; for all pixels alike, or for each its own.
         compat: "manydepth" computes what the published network saw: pixels with a border of their own on the target,
             too, points behind a camera counted where they project into its image, differences of exactly 0 taken
-            for not seen.
+            for not seen, pixels confident whose costs are all alike.
     """
     A, shift = _projections(K, lookups)
     sources, margin = lookups.features, float(BORDER)
@@ -80,7 +84,12 @@ def cost_volume(
     seen = swept.seen_by > 0
     if compat == "manydepth":
         seen = seen & (swept.cost > 0) & _within(seen.shape[-2:], seen.device)
-    return _filled(swept.cost, seen, depths)
+    found = _filled(swept.cost, seen, depths)
+    if compat == "manydepth":
+        return found
+    highest, lowest = found.cost.amax(dim=1), found.cost.amin(dim=1)
+    tells = highest - lowest > FLAT * highest + ROUNDING * features.abs().mean()
+    return found._replace(confident=found.confident & tells)
 
 
 def sweep(

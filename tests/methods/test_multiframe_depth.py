@@ -46,6 +46,19 @@ def test_without_another_frame_depth_is_that_of_one_image_and_confidence_is_0():
     torch.testing.assert_close(alone.depth, method.predict(absent).depth)
 
 
+def test_a_camera_that_stands_still_and_motion_that_is_not_a_number_tell_nothing():
+    method = a_method().eval()
+    frames, alone = snippets((0, -1)), method.predict(snippets((0,)))
+    still = replace(
+        frames, image=frames.image[:, :1].expand(-1, 2, -1, -1, -1), cam_to_world=torch.eye(4).expand(2, 2, 4, 4)
+    )
+    lost = replace(frames, cam_to_world=frames.cam_to_world * torch.tensor([1.0, torch.nan])[:, None, None])
+    for each in (still, lost):
+        found = method.predict(each)
+        assert (found.confidence == 0).all()
+        torch.testing.assert_close(found.depth, alone.depth)
+
+
 def test_only_frames_at_the_offsets_of_lookups_are_matched():
     method = a_method().eval()
     both, before = snippets((0, -1, 1)), snippets((0, -1))
