@@ -71,15 +71,23 @@ def drive_html(
 
 
 def drive_picture(cloud: PointCloud, places: Float[Tensor, "P 4 4"], unit: float = 1.0) -> UInt8[Tensor, "H W 3"]:
-    """The points of a drive from behind and above its start; arguments as for `drive_html`."""
-    way = _forward(places[:, :3, 3]).double().numpy() / unit
-    level = (way[min(len(way) - 1, 25)] - way[0]) * [1, 1, 0]
+    """The points of a drive from behind and above where they begin; arguments as for `drive_html`."""
+    points, way = forward_points(cloud, unit), _forward(places[:, :3, 3]).double().numpy() / unit
+    start = _where_points_begin(points.points.double(), torch.from_numpy(way))
+    level = (way[min(len(way) - 1, start + 25)] - way[start]) * [1, 1, 0]
     length = float(np.linalg.norm(level))
     ahead = level / length if length > 0.5 else np.array([1.0, 0, 0])
     up = np.array([0.0, 0, 1])
-    ex, ey, ez = (way[0] - 3 * ahead + 5.5 * up).tolist()
-    tx, ty, tz = (way[0] + 16 * ahead - 1.5 * up).tolist()
-    return paint_points(forward_points(cloud, unit), eye=(ex, ey, ez), target=(tx, ty, tz), size=0.12)
+    ex, ey, ez = (way[start] - 3 * ahead + 5.5 * up).tolist()
+    tx, ty, tz = (way[start] + 16 * ahead - 1.5 * up).tolist()
+    return paint_points(points, eye=(ex, ey, ez), target=(tx, ty, tz), size=0.12)
+
+
+def _where_points_begin(points: Float[Tensor, "N 3"], way: Float[Tensor, "P 3"]) -> int:
+    """Index of the first place with half as many points within 20 m as any place has, judged by a few of them."""
+    few = points[:: max(1, len(points) // 2000)]
+    near = (torch.cdist(way, few) < 20).sum(dim=1)
+    return int((near >= near.max() / 2).nonzero()[0, 0])
 
 
 def _forward(points: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:

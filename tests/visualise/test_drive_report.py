@@ -59,3 +59,11 @@ def test_the_picture_looks_along_the_way():
     other = (drive_picture(CLOUD, turned) == torch.tensor([200, 0, 0], dtype=torch.uint8)).all(dim=-1)
     assert not torch.equal(red, other)
     assert drive_picture(CLOUD, straight(0.0, 1)).shape == (600, 960, 3)
+
+
+def test_a_lone_first_place_far_from_all_points_is_not_looked_from():
+    lone = torch.cat([straight(0.0, 1), straight(8.0)])
+    lone[0, 0, 3] = 200.0
+    assert torch.equal(drive_picture(CLOUD, lone), drive_picture(CLOUD, straight(8.0)))
+    empty = PointCloud(points=torch.zeros(0, 3), colours=torch.zeros(0, 3, dtype=torch.uint8))
+    assert drive_picture(empty, lone).shape == (600, 960, 3)
