@@ -13,16 +13,18 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from scene3d.data.images import write_bytes
+from scene3d.data.trajectory_files import write_kitti_trajectory, write_tum_trajectory
 from scene3d.errors import DataError, MissingExtraError, Scene3dError
 from scene3d.fusion.agreement import TrustConfig, trusted
 from scene3d.fusion.cloud import CloudConfig, CloudFusion
 from scene3d.fusion.tsdf import TsdfConfig, TsdfFusion
 from scene3d.structures.drive import DriveStep
+from scene3d.structures.trajectory import Trajectory
 from scene3d.visualise.depth_files import DepthRange, step_pictures, write_step
 from scene3d.visualise.drive_report import drive_html, drive_picture, forward_mesh, forward_points
 from scene3d.visualise.files import write_mesh, write_points
 from scene3d.visualise.pictures import write_picture
-from scene3d.visualise.trajectory import trajectory_picture, write_kitti_poses, write_tum
+from scene3d.visualise.trajectory import trajectory_picture
 from scene3d.visualise.video import VideoFile
 
 log = logging.getLogger(__name__)
@@ -186,10 +188,11 @@ def _write_way(frames: _Frames, folder: Path, rate: float) -> Iterator[Path]:
     if not known:
         return
     places = torch.stack([place for _, _, place in known])
-    write_kitti_poses(folder / "poses_kitti.txt", places, [number for number, _, _ in known])
+    numbers = torch.tensor([number for number, _, _ in known], dtype=torch.float64)
+    write_kitti_trajectory(folder / "poses_kitti.txt", Trajectory(stamps=numbers, body_to_world=places))
     yield folder / "poses_kitti.txt"
-    times = [number / rate if time is None else time for number, time, _ in known]
-    write_tum(folder / "trajectory_tum.txt", times, places)
+    times = torch.tensor([number / rate if time is None else time for number, time, _ in known], dtype=torch.float64)
+    write_tum_trajectory(folder / "trajectory_tum.txt", Trajectory(stamps=times, body_to_world=places))
     yield folder / "trajectory_tum.txt"
     is_metric = frames.first.prediction.is_metric
     write_picture(folder / "trajectory.png", trajectory_picture([m for _, _, m in frames.places], is_metric=is_metric))

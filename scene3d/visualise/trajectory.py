@@ -1,43 +1,13 @@
-"""Where a camera went: as KITTI's and TUM's text files, and as a picture from above."""
+"""Where a camera went, as a picture from above."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-
-from scene3d.data.images import write_bytes
-
-
-def write_kitti_poses(path: Path | str, cam_to_world: Float[Tensor, "N 4 4"], frames: Sequence[int]) -> None:
-    """Write 12 numbers a line, the upper three rows; with the frame in front where frames are not 0, 1, 2, ...
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    rows = cam_to_world[:, :3].flatten(1).tolist()
-    lines = [" ".join(map(repr, row)) for row in rows]
-    if list(frames) != list(range(len(rows))):
-        lines = [f"{frame} {line}" for frame, line in zip(frames, lines, strict=True)]
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
-
-
-def write_tum(path: Path | str, times: Sequence[float], cam_to_world: Float[Tensor, "N 4 4"]) -> None:
-    """Write `t x y z qx qy qz qw` a line: seconds, a place, and a unit quaternion.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    from scipy.spatial.transform import Rotation
-
-    turns = Rotation.from_matrix(cam_to_world[:, :3, :3].numpy()).as_quat()
-    rows = np.concatenate([np.array(times)[:, None], cam_to_world[:, :3, 3].numpy(), turns], axis=1).tolist()
-    lines = ["# timestamp tx ty tz qx qy qz qw", *(" ".join(map(repr, row)) for row in rows)]
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def trajectory_picture(

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from scene3d.visualise.trajectory import trajectory_picture, write_kitti_poses, write_tum
+from scene3d.visualise.trajectory import trajectory_picture
 
 
 def at(right: float, ahead: float) -> torch.Tensor:
@@ -36,20 +35,3 @@ def test_one_place_or_none_or_a_gap_is_drawn_too():
     broken = trajectory_picture([at(0, 0), None, at(0, 20)], size=400)
     blue = torch.tensor([34, 87, 196])
     assert ((broken.int() - blue).abs().amax(-1) < 12).sum() < ((whole.int() - blue).abs().amax(-1) < 12).sum() / 4
-
-
-def test_kitti_poses_are_the_upper_rows_and_gaps_are_numbered(tmp_path):
-    places = torch.stack([at(0, 0), at(0.1, 2.5)])
-    write_kitti_poses(tmp_path / "a.txt", places, [0, 1])
-    assert (tmp_path / "a.txt").read_text().splitlines()[1] == "1.0 0.0 0.0 0.1 0.0 1.0 0.0 0.0 0.0 0.0 1.0 2.5"
-    write_kitti_poses(tmp_path / "b.txt", places, [3, 7])
-    assert [line.split()[0] for line in (tmp_path / "b.txt").read_text().splitlines()] == ["3", "7"]
-
-
-def test_tum_has_seconds_place_and_a_quaternion_that_ends_with_its_real_part(tmp_path):
-    quarter = at(1, 3)
-    quarter[:2, :2] = torch.tensor([[0.0, -1], [1, 0]])  # a quarter turn about z
-    write_tum(tmp_path / "t.txt", [0.0, 0.5], torch.stack([at(0, 0), quarter]))
-    rows = np.loadtxt(tmp_path / "t.txt")
-    np.testing.assert_allclose(rows[0], [0, 0, 0, 0, 0, 0, 0, 1])
-    np.testing.assert_allclose(rows[1], [0.5, 1, 0, 3, 0, 0, 0.5**0.5, 0.5**0.5])
