@@ -20,7 +20,7 @@ from scene3d.geometry.se3 import invert
 from scene3d.losses import LossTerms
 from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, standing_error, terms_over_scales
-from scene3d.nn.belief import Belief, Measurement, fuse, hypotheses, measure
+from scene3d.nn.belief import REACH, Belief, Measurement, fuse, hypotheses, measure
 from scene3d.nn.cost_volume import Lookups, sweep
 from scene3d.nn.disparity_decoder import disparity_to_depth
 from scene3d.nn.mono_depth import MonoDepth
@@ -33,8 +33,11 @@ QUARTER = 2
 """Scale of the decoder whose map is a quarter of the image, as the features' that are compared."""
 
 
-FIRST_VARIANCE = -2.0
-"""Logarithm of the relative variance that an untrained network believes in: 37 % to either side."""
+FIRST_VARIANCE = -2.5
+"""Logarithm of the relative variance that an untrained network believes in: 29 % to either side."""
+
+LEAST_SURE = 1 / REACH
+"""Greatest relative deviation that is believed in: hypotheses then reach from 0 to twice the mean."""
 
 
 class FusedDepthConfig(Config):
@@ -200,8 +203,8 @@ class FusedDepth(nn.Module):
         # The single frame learns from its own reconstruction alone; what refines it takes it as it comes.
         mean = nn.functional.adaptive_avg_pool2d(1 / depths[0].detach()[:, None], size)[:, 0]
         # Of the logarithm, so that it means the same at any depth and in any unit.
-        lowest = 2 * math.log(self.config.surest)
-        variance = self.variance(features[QUARTER])[:, 0].clamp(lowest, 4).exp() * mean**2
+        limits = 2 * math.log(self.config.surest), 2 * math.log(LEAST_SURE)
+        variance = self.variance(features[QUARTER])[:, 0].clamp(*limits).exp() * mean**2
         belief = Belief(mean, variance)
         lookups, K = self._lookups(frames, to_views, mean.shape[-2:])
         own = self._features(maps[1])
