@@ -33,6 +33,10 @@ AGREEMENT = 2.0
 """Factor within which matching and the single image must agree for matching to be believed."""
 
 
+CLEAR = 0.5
+"""Share of the mean difference of a frame's costs by which a depth must be worse than the best to be told apart."""
+
+
 class MultiframeLossConfig(DepthLossConfig):
     """Weights of the loss terms.
 
@@ -155,13 +159,12 @@ class MultiframeDepth(nn.Module):
         to_views = self.motion.reference_to_views(frames)
         matched = self._match(image, K, self._lookups(frames, to_views))
         confident = _enlarged(matched.volume.confident, image)
-        apart = confident & ~self._agree(matched.volume.depth, matched.depths[0])
         return DepthPrediction(
             depth=matched.depths[0],
             K=K,
             is_metric=bool(self.metric),
             confidence=confident.to(image.dtype),
-            moving=apart,
+            moving=_enlarged(self._moves(matched.volume, matched.depths[0]), image),
             single=None if self.teacher is None else self._depths(self.teacher(image))[0],
             cam_to_reference=invert(to_views),
         )
@@ -193,6 +196,19 @@ class MultiframeDepth(nn.Module):
 
     def _believed(self, volume: CostVolume, single: Float[Tensor, "B H W"]) -> Bool[Tensor, "B H W"]:
         return _enlarged(volume.confident, single) & self._agree(volume.depth, single)
+
+    def _moves(self, volume: CostVolume, depth: Float[Tensor, "B H W"]) -> Bool[Tensor, "B h w"]:
+        """Where another depth than the predicted one would explain the other frames much better, and not by chance."""
+        size = (volume.depth.shape[-2], volume.depth.shape[-1])
+        small = 1 / nn.functional.adaptive_avg_pool2d(1 / depth[:, None], size)
+        tried = self.encoder.depths()
+        nearest = (small.log() - tried.log()[:, None, None]).abs().argmin(dim=1, keepdim=True)
+        lowest, highest = volume.cost.amin(dim=1), volume.cost.amax(dim=1)
+        worse = volume.cost.gather(1, nearest)[:, 0] - lowest
+        clear = worse > CLEAR * (highest - lowest).mean(dim=(1, 2), keepdim=True)
+        found = volume.confident & clear & ~self._agree(volume.depth, small[:, 0])
+        # A lone cell among its neighbours is chance.
+        return nn.functional.avg_pool2d(found[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0.5
 
     def _agree(self, matched: Float[Tensor, "B h w"], depth: Float[Tensor, "B H W"]) -> Bool[Tensor, "B H W"]:
         ratio = _enlarged(matched, depth) / depth
