@@ -10,6 +10,8 @@ namespace scene3d {
 template <typename T>
 struct Sections {
   T *sdf, *cosine, *length;
+
+  S3D_HD Sections from(int64_t first) const { return {sdf + first, cosine + first, length + first}; }
 };
 
 template <typename T, typename Lanes>
