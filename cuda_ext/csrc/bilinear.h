@@ -27,10 +27,10 @@ struct Corners {
 };
 
 // One of the channels of a sample.
-template <typename T>
-S3D_HD T blend(const Corners<T>& corners, const T weights[4], const T* map, int64_t channels, int64_t channel) {
+template <typename T, typename Stored>
+S3D_HD T blend(const Corners<T>& corners, const T weights[4], const Stored* map, int64_t channels, int64_t channel) {
   T value = 0;
-  for (int k = 0; k < 4; ++k) value += weights[k] * map[corners.cell[k] * channels + channel];
+  for (int k = 0; k < 4; ++k) value += weights[k] * T(map[corners.cell[k] * channels + channel]);
   return value;
 }
 

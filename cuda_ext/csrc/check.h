@@ -30,6 +30,22 @@ inline std::string shape_of(const Tensor& tensor) {
   return text.str();
 }
 
+inline const char* name_of(Type type) {
+  switch (type) {
+    case Type::Float: return "float32";
+    case Type::Double: return "float64";
+    case Type::Half: return "float16";
+    case Type::BFloat16: return "bfloat16";
+    case Type::Long: return "int64";
+    case Type::Int: return "int32";
+    case Type::Bool: return "bool";
+    default: return "another dtype";
+  }
+}
+
+template <typename T>
+constexpr Type TYPE = c10::CppTypeToScalarType<T>::value;
+
 // Sizes of -1 are free.
 inline void check_shape(const char* op, const char* name, const Tensor& tensor, const std::vector<int64_t>& sizes) {
   bool fits = tensor.dim() == static_cast<int64_t>(sizes.size());
@@ -51,35 +67,51 @@ struct Named {
   const Tensor& tensor;
 };
 
+inline void check_device(const char* op, const Named& argument, const Tensor& other, const char* of) {
+  const Tensor& tensor = argument.tensor;
+  STD_TORCH_CHECK(tensor.is_cuda() == other.is_cuda() && tensor.get_device_index() == other.get_device_index(), op, ": ",
+                  argument.name, ": expected the device of ", of, ", got another");
+}
+
 inline void check_like(const char* op, std::initializer_list<Named> arguments, const Tensor& other, const char* of) {
-  for (const auto& [name, tensor] : arguments) {
-    STD_TORCH_CHECK(tensor.scalar_type() == other.scalar_type(), op, ": ", name, ": expected the dtype of ", of,
-                    ", got another; bring them to one dtype first");
-    STD_TORCH_CHECK(tensor.is_cuda() == other.is_cuda() && tensor.get_device_index() == other.get_device_index(), op,
-                    ": ", name, ": expected the device of ", of, ", got another");
+  for (const Named& each : arguments) {
+    STD_TORCH_CHECK(each.tensor.scalar_type() == other.scalar_type(), op, ": ", each.name, ": expected the dtype of ", of, ", ",
+                    name_of(other.scalar_type()), ", got ", name_of(each.tensor.scalar_type()), "; bring them to one dtype first");
+    check_device(op, each, other, of);
+  }
+}
+
+// What is only stored may be so in half the precision of what is computed.
+inline void check_stored(const char* op, std::initializer_list<Named> arguments, const Tensor& other, const char* of) {
+  const bool single = other.scalar_type() == Type::Float;
+  for (const Named& each : arguments) {
+    const Type type = each.tensor.scalar_type();
+    STD_TORCH_CHECK(type == other.scalar_type() || (single && (type == Type::Half || type == Type::BFloat16)), op, ": ",
+                    each.name, ": expected ", single ? "float32, float16 or bfloat16" : "float64", " beside ", of, " in ",
+                    name_of(other.scalar_type()), ", got ", name_of(type));
+    check_device(op, each, other, of);
   }
 }
 
 inline void check_floating(const char* op, const char* name, const Tensor& tensor) {
   STD_TORCH_CHECK(tensor.scalar_type() == Type::Float || tensor.scalar_type() == Type::Double, op, ": ", name,
-                  ": expected float32 or float64, got another dtype");
+                  ": expected float32 or float64, got ", name_of(tensor.scalar_type()));
 }
 
-inline void check_type(const char* op, const char* name, const Tensor& tensor, Type type, const char* called) {
-  STD_TORCH_CHECK(tensor.scalar_type() == type, op, ": ", name, ": expected ", called, ", got another dtype");
+inline void check_type(const char* op, const char* name, const Tensor& tensor, Type type) {
+  STD_TORCH_CHECK(tensor.scalar_type() == type, op, ": ", name, ": expected ", name_of(type), ", got ",
+                  name_of(tensor.scalar_type()));
 }
 
 // Offsets of rays whose samples lie one after the other; returns the number of rays.
 inline int64_t check_edges(const char* op, const Tensor& offsets) {
   check_shape(op, "offsets", offsets, {-1});
-  check_type(op, "offsets", offsets, Type::Long, "int64");
+  check_type(op, "offsets", offsets, Type::Long);
   STD_TORCH_CHECK(offsets.size(0) >= 1, op, ": offsets: expected one more than rays, got none");
   return offsets.size(0) - 1;
 }
 
-// Kernels walk plain rows of memory; whatever else comes is laid out anew once, before the loops.
 inline Tensor rows(const Tensor& tensor) { return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor); }
-inline Maybe rows(const Maybe& tensor) { return tensor ? Maybe(rows(*tensor)) : Maybe(); }
 
 inline Tensor empty(const Tensor& like, const Sizes& sizes) { return torch::stable::new_empty(like, sizes); }
 inline Tensor empty(const Tensor& like, const Sizes& sizes, Type type) { return torch::stable::new_empty(like, sizes, type); }
@@ -92,14 +124,28 @@ const T* read(const Tensor& tensor) {
 }
 
 template <typename T>
-const T* read(const Maybe& tensor) {
-  return tensor ? read<T>(*tensor) : nullptr;
-}
-
-template <typename T>
 T* write(Tensor& tensor) {
   return static_cast<T*>(tensor.mutable_data_ptr());
 }
+
+// Arguments as kernels walk them: plain rows of memory in the type that they read. Whatever else comes is laid out or raised
+// anew once, before the loops, and kept for as long as this lives.
+class Rows {
+ public:
+  template <typename T>
+  const T* of(const Tensor& tensor) {
+    kept_.push_back(rows(tensor.scalar_type() == TYPE<T> ? tensor : torch::stable::to(tensor, TYPE<T>)));
+    return read<T>(kept_.back());
+  }
+
+  template <typename T>
+  const T* of(const Maybe& tensor) {
+    return tensor ? of<T>(*tensor) : nullptr;
+  }
+
+ private:
+  std::vector<Tensor> kept_;
+};
 
 // Calls body(T{}) with the scalar type of a tensor that check_floating let pass.
 template <typename Body>
@@ -109,6 +155,12 @@ void with_scalar(const Tensor& tensor, const Body& body) {
   } else {
     body(float{});
   }
+}
+
+// Calls body(T{}, S{}): computed in T, with features in S.
+template <typename Driver, typename Body>
+void with_types(const Tensor& computed, const Tensor& stored, const Body& body) {
+  with_scalar(computed, [&](auto zero) { Driver::with_stored(zero, stored, body); });
 }
 
 // Calls body with a number as a compile-time constant where it is one of these, else with 0.
@@ -123,9 +175,15 @@ void with_count(int64_t count, const Body& body) {
 struct OnHost {
   explicit OnHost(const Tensor&) {}
 
+  // Calls body(zero, S{}) with the type that features are read in. Here it is what is computed in: what is stored in less is
+  // raised first (Rows), which is one pass over a map that is then fetched from many times.
+  template <typename T, typename Body>
+  static void with_stored(T zero, const Tensor&, const Body& body) {
+    body(zero, zero);
+  }
+
   // The offsets decide what memory is touched, so they are looked at before it is.
-  static void check_offsets(const char* op, const Tensor& offsets, int64_t rays, int64_t samples) {
-    const int64_t* at = read<int64_t>(offsets);
+  static void check_offsets(const char* op, const int64_t* at, int64_t rays, int64_t samples) {
     bool fits = at[0] == 0 && at[rays] == samples;
     for (int64_t ray = 0; fits && ray < rays; ++ray) fits = at[ray] <= at[ray + 1];
     STD_TORCH_CHECK(fits, op, ": offsets: expected to rise from 0 to ", samples, ", the number of samples, got others");

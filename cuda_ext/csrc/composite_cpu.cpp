@@ -10,8 +10,8 @@ constexpr int64_t RAYS_A_THREAD = 32;
 struct Cpu : OnHost {
   using OnHost::OnHost;
 
-  template <typename T>
-  void forward(const PackedSamples<T>& in, const Composited<T>& out) const {
+  template <typename T, typename Stored>
+  void forward(const PackedSamples<T, Stored>& in, const Composited<T>& out) const {
     const int64_t width = in.size.channels;
     with_count<1, 3, 4, 8, 16, 32, 64>(width, [&](auto channels) {
       torch::stable::parallel_for(0, in.size.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
@@ -24,8 +24,8 @@ struct Cpu : OnHost {
     });
   }
 
-  template <typename T>
-  void backward(const PackedSamples<T>& in, const CompositedAbove<T>& above, const ToSamples<T>& to) const {
+  template <typename T, typename Stored>
+  void backward(const PackedSamples<T, Stored>& in, const CompositedAbove<T>& above, const ToSamples<T>& to) const {
     const int64_t width = in.size.channels;
     const bool past = past_the_cache(to.features, in.size.samples * width);
     with_count<1, 3, 4, 8, 16, 32, 64>(width, [&](auto channels) {

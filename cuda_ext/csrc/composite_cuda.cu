@@ -5,8 +5,8 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-__global__ void composite_rays(PackedSamples<T> in, Composited<T> out) {
+template <typename T, typename Stored>
+__global__ void composite_rays(PackedSamples<T, Stored> in, Composited<T> out) {
   for (int64_t ray = first_thread() / WARP; ray < in.size.rays; ray += all_threads() / WARP) {
     const PackedRay at = packed_ray(in.offsets, ray, in.size.samples);
     composite_ray<0>(in.ray(at.first, at.count), WarpLanes{}, out.features + ray * in.size.channels, out.distance + ray,
@@ -14,8 +14,8 @@ __global__ void composite_rays(PackedSamples<T> in, Composited<T> out) {
   }
 }
 
-template <typename T>
-__global__ void composite_rays_backward(PackedSamples<T> in, CompositedAbove<T> above, ToSamples<T> to) {
+template <typename T, typename Stored>
+__global__ void composite_rays_backward(PackedSamples<T, Stored> in, CompositedAbove<T> above, ToSamples<T> to) {
   const int64_t width = in.size.channels;
   for (int64_t ray = first_thread() / WARP; ray < in.size.rays; ray += all_threads() / WARP) {
     const PackedRay at = packed_ray(in.offsets, ray, in.size.samples);
@@ -29,14 +29,14 @@ __global__ void composite_rays_backward(PackedSamples<T> in, CompositedAbove<T> 
 struct Cuda : OnDeviceOf {
   using OnDeviceOf::OnDeviceOf;
 
-  template <typename T>
-  void forward(const PackedSamples<T>& in, const Composited<T>& out) const {
-    run("composite", composite_rays<T>, in.size.rays * WARP, in, out);
+  template <typename T, typename Stored>
+  void forward(const PackedSamples<T, Stored>& in, const Composited<T>& out) const {
+    run("composite", composite_rays<T, Stored>, in.size.rays * WARP, in, out);
   }
 
-  template <typename T>
-  void backward(const PackedSamples<T>& in, const CompositedAbove<T>& above, const ToSamples<T>& to) const {
-    run("composite_backward", composite_rays_backward<T>, in.size.rays * WARP, in, above, to);
+  template <typename T, typename Stored>
+  void backward(const PackedSamples<T, Stored>& in, const CompositedAbove<T>& above, const ToSamples<T>& to) const {
+    run("composite_backward", composite_rays_backward<T, Stored>, in.size.rays * WARP, in, above, to);
   }
 };
 

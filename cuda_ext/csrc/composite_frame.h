@@ -15,13 +15,15 @@ struct CompositeSizes {
 };
 
 // Samples of all rays, one after the other. `opacity` is null where it follows from something else.
-template <typename T>
+template <typename T, typename Stored>
 struct PackedSamples {
-  const T *opacity, *features, *distances, *lengths;
+  const T* opacity;
+  const Stored* features;
+  const T *distances, *lengths;
   const int64_t* offsets;
   CompositeSizes size;
 
-  S3D_HD Samples<T> ray(int64_t first, int64_t count) const {
+  S3D_HD Samples<T, Stored> ray(int64_t first, int64_t count) const {
     return {opacity ? opacity + first : nullptr,
             features + first * size.channels,
             distances + first,
@@ -53,27 +55,36 @@ struct ToSamples {
   T *opacity, *features, *distances, *lengths;
 };
 
-// `like` decides the dtype and the device.
-struct CompositeArguments {
-  CompositeSizes size;
-  Tensor features, distances, offsets;
+// `like` is what the opacities are or follow from.
+inline CompositeSizes composite_sizes(const char* op, const Tensor& like, const char* called, const Tensor& features,
+                                      const Tensor& distances, const Tensor& offsets) {
+  check_floating(op, called, like);
+  check_shape(op, called, like, {-1});
+  check_shape(op, "features", features, {like.size(0), -1});
+  check_shape(op, "distances", distances, {like.size(0)});
+  check_stored(op, {{"features", features}}, like, called);
+  check_like(op, {{"distances", distances}}, like, called);
+  return {check_edges(op, offsets), like.size(0), features.size(1)};
+}
 
-  CompositeArguments(const char* op, const Tensor& like, const char* called, const Tensor& features_, const Tensor& distances_,
-                     const Tensor& offsets_) {
-    const int64_t samples = like.size(0);
-    check_shape(op, "features", features_, {samples, -1});
-    check_shape(op, "distances", distances_, {samples});
-    check_like(op, {{"features", features_}, {"distances", distances_}}, like, called);
-    size = {check_edges(op, offsets_), samples, features_.size(1)};
-    features = rows(features_), distances = rows(distances_), offsets = rows(offsets_);
-  }
+inline void check_lengths(const char* op, const Maybe& lengths, const Tensor& opacity) {
+  if (!lengths) return;
+  check_shape(op, "lengths", *lengths, {opacity.size(0)});
+  check_like(op, {{"lengths", *lengths}}, opacity, "opacity");
+}
 
-  template <typename T>
-  PackedSamples<T> samples(const T* opacity, const T* lengths) const {
-    return {opacity, read<T>(features), read<T>(distances), lengths, read<int64_t>(offsets), size};
-  }
-};
+inline void check_composite_gradients(const char* op, const CompositeSizes& s, const Tensor& like, const Tensor& features,
+                                      const Tensor& distance, const Tensor& opacity, const Tensor& weights) {
+  check_shape(op, "grad_features", features, {s.rays, s.channels});
+  check_shape(op, "grad_distance", distance, {s.rays});
+  check_shape(op, "grad_opacity", opacity, {s.rays});
+  check_shape(op, "grad_weights", weights, {s.samples});
+  check_like(op,
+             {{"grad_features", features}, {"grad_distance", distance}, {"grad_opacity", opacity}, {"grad_weights", weights}},
+             like, "the samples");
+}
 
+// Results of composite and of neus_composite.
 struct CompositeResults {
   Tensor features, distance, opacity, weights;
 
@@ -91,49 +102,20 @@ struct CompositeResults {
   FourTensors all() const { return {features, distance, opacity, weights}; }
 };
 
-struct CompositeGradients {
-  Tensor features, distance, opacity, weights;
-
-  CompositeGradients(const char* op, const CompositeSizes& s, const Tensor& like, const Tensor& features_,
-                     const Tensor& distance_, const Tensor& opacity_, const Tensor& weights_) {
-    check_shape(op, "grad_features", features_, {s.rays, s.channels});
-    check_shape(op, "grad_distance", distance_, {s.rays});
-    check_shape(op, "grad_opacity", opacity_, {s.rays});
-    check_shape(op, "grad_weights", weights_, {s.samples});
-    check_like(op,
-               {{"grad_features", features_}, {"grad_distance", distance_}, {"grad_opacity", opacity_}, {"grad_weights", weights_}},
-               like, "the samples");
-    features = rows(features_), distance = rows(distance_), opacity = rows(opacity_), weights = rows(weights_);
-  }
-
-  template <typename T>
-  CompositedAbove<T> pointers() const {
-    return {read<T>(features), read<T>(distance), read<T>(opacity), read<T>(weights)};
-  }
-};
-
-inline void check_opacities(const char* op, const Tensor& opacity, const Maybe& lengths) {
-  check_floating(op, "opacity", opacity);
-  check_shape(op, "opacity", opacity, {-1});
-  if (!lengths) return;
-  check_shape(op, "lengths", *lengths, {opacity.size(0)});
-  check_like(op, {{"lengths", *lengths}}, opacity, "opacity");
-}
-
 template <typename Driver>
 FourTensors composite(const Tensor& opacity, const Tensor& features, const Tensor& distances, const Tensor& offsets,
                       const Maybe& lengths) {
   const char* op = "composite";
-  check_opacities(op, opacity, lengths);
-  const CompositeArguments in(op, opacity, "opacity", features, distances, offsets);
+  const CompositeSizes s = composite_sizes(op, opacity, "opacity", features, distances, offsets);
+  check_lengths(op, lengths, opacity);
+  CompositeResults out(opacity, s);
   const Driver on(opacity);
-  on.check_offsets(op, in.offsets, in.size.rays, in.size.samples);
-  const Tensor a = rows(opacity);
-  const Maybe l = rows(lengths);
-  CompositeResults out(a, in.size);
-  with_scalar(a, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(in.samples(read<T>(a), read<T>(l)), out.pointers<T>());
+  with_types<Driver>(opacity, features, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    const PackedSamples<T, Stored> in{rows.of<T>(opacity),  rows.of<Stored>(features),  rows.of<T>(distances),
+                                      rows.of<T>(lengths), rows.of<int64_t>(offsets), s};
+    on.check_offsets(op, in.offsets, s.rays, s.samples);
+    on.forward(in, out.pointers<T>());
   });
   return out.all();
 }
@@ -143,20 +125,22 @@ FourTensors composite_backward(const Tensor& grad_features, const Tensor& grad_d
                                const Tensor& grad_weights, const Tensor& opacity, const Tensor& features,
                                const Tensor& distances, const Tensor& offsets, const Maybe& lengths) {
   const char* op = "composite_backward";
-  check_opacities(op, opacity, lengths);
-  const CompositeArguments in(op, opacity, "opacity", features, distances, offsets);
-  const CompositeSizes& s = in.size;
-  const CompositeGradients above(op, s, opacity, grad_features, grad_distance, grad_opacity, grad_weights);
+  const CompositeSizes s = composite_sizes(op, opacity, "opacity", features, distances, offsets);
+  check_lengths(op, lengths, opacity);
+  check_composite_gradients(op, s, opacity, grad_features, grad_distance, grad_opacity, grad_weights);
+  Tensor to_opacity = empty(opacity, {s.samples}), to_features = empty(opacity, {s.samples, s.channels});
+  Tensor to_distances = empty(opacity, {s.samples}), to_lengths = empty(opacity, {lengths ? s.samples : 0});
   const Driver on(opacity);
-  on.check_offsets(op, in.offsets, s.rays, s.samples);
-  const Tensor a = rows(opacity);
-  const Maybe l = rows(lengths);
-  Tensor to_opacity = empty(a, {s.samples}), to_features = empty(a, {s.samples, s.channels});
-  Tensor to_distances = empty(a, {s.samples}), to_lengths = empty(a, {l ? s.samples : 0});
-  with_scalar(a, [&](auto zero) {
-    using T = decltype(zero);
-    const ToSamples<T> to{write<T>(to_opacity), write<T>(to_features), write<T>(to_distances), l ? write<T>(to_lengths) : nullptr};
-    on.backward(in.samples(read<T>(a), read<T>(l)), above.pointers<T>(), to);
+  with_types<Driver>(opacity, features, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    const PackedSamples<T, Stored> in{rows.of<T>(opacity),  rows.of<Stored>(features),  rows.of<T>(distances),
+                                      rows.of<T>(lengths), rows.of<int64_t>(offsets), s};
+    on.check_offsets(op, in.offsets, s.rays, s.samples);
+    const CompositedAbove<T> above{rows.of<T>(grad_features), rows.of<T>(grad_distance), rows.of<T>(grad_opacity),
+                                   rows.of<T>(grad_weights)};
+    on.backward(in, above,
+                ToSamples<T>{write<T>(to_opacity), write<T>(to_features), write<T>(to_distances),
+                             lengths ? write<T>(to_lengths) : nullptr});
   });
   return {to_opacity, to_features, to_distances, to_lengths};
 }

@@ -5,11 +5,11 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-__global__ void ask(FieldPointers<T> in, int64_t each, const T* points, T* density, bool* valid) {
+template <typename T, typename Stored>
+__global__ void ask(FieldPointers<T, Stored> in, int64_t each, const T* points, T* density, bool* valid) {
   const WarpLanes lanes;
   for (int64_t i = first_thread() / WARP; i < in.size.batch * each; i += all_threads() / WARP) {
-    const PixelField<T> field = in.scene(i / each);
+    const PixelField<T, Stored> field = in.scene(i / each);
     const LaneSample<T, WarpLanes> at(field, points + 3 * i, lanes);
     if (lanes.lane() == 0) {
       density[i] = softplus(at.logit);
@@ -18,12 +18,12 @@ __global__ void ask(FieldPointers<T> in, int64_t each, const T* points, T* densi
   }
 }
 
-template <typename T>
-__global__ void ask_backward(FieldPointers<T> in, int64_t each, const T* points, const T* grad, T* to_map, T* sums, bool shared) {
+template <typename T, typename Stored>
+__global__ void ask_backward(FieldPointers<T, Stored> in, int64_t each, const T* points, const T* grad, T* to_map, T* sums, bool shared) {
   with_network_sums<T>(in.size, shared, sums, [&](const NetworkSums<T>& network) {
     const WarpLanes lanes;
     for (int64_t i = first_thread() / WARP; i < in.size.batch * each; i += all_threads() / WARP) {
-      const PixelField<T> field = in.scene(i / each);
+      const PixelField<T, Stored> field = in.scene(i / each);
       const LaneSample<T, WarpLanes> at(field, points + 3 * i, lanes);
       const T to_logit = grad[i] * logistic(at.logit);
       for (int64_t c = lanes.lane(), kept = 0; c < field.hidden; c += WARP, ++kept) {
@@ -38,14 +38,14 @@ __global__ void ask_backward(FieldPointers<T> in, int64_t each, const T* points,
 struct Cuda : FieldOnDevice {
   using FieldOnDevice::FieldOnDevice;
 
-  template <typename T>
-  void forward(const FieldPointers<T>& in, int64_t each, const T* points, T* density, bool* valid) const {
-    run("field_density", ask<T>, in.size.batch * each * WARP, in, each, points, density, valid);
+  template <typename T, typename Stored>
+  void forward(const FieldPointers<T, Stored>& in, int64_t each, const T* points, T* density, bool* valid) const {
+    run("field_density", ask<T, Stored>, in.size.batch * each * WARP, in, each, points, density, valid);
   }
 
-  template <typename T>
-  void backward(const FieldPointers<T>& in, int64_t each, const T* points, const T* grad, const ToField<T>& to) const {
-    run_summing("field_density_backward", ask_backward<T>, in.size, in.size.batch * each, to, in, each, points, grad, to.folded);
+  template <typename T, typename Stored>
+  void backward(const FieldPointers<T, Stored>& in, int64_t each, const T* points, const T* grad, const ToField<T>& to) const {
+    run_summing("field_density_backward", ask_backward<T, Stored>, in.size, in.size.batch * each, to, in, each, points, grad, to.folded);
   }
 };
 

@@ -5,25 +5,22 @@
 
 namespace scene3d {
 
-inline Tensor field_points(const char* op, const FieldSizes& s, const Tensor& points, const Tensor& folded) {
-  check_shape(op, "points", points, {s.batch, -1, 3});
-  check_like(op, {{"points", points}}, folded, "folded");
-  return rows(points);
-}
-
 template <typename Driver>
 std::tuple<Tensor, Tensor> field_density(const Tensor& folded, const Tensor& K, const Tensor& from_position,
                                          const Tensor& to_density, const Tensor& bias, const Tensor& points, int64_t height,
                                          int64_t width, double near, double far) {
   const char* op = "field_density";
-  const FieldArguments<Driver> field(op, folded, K, from_position, to_density, bias, {height, width, near, far});
-  const Tensor p = field_points(op, field.size, points, folded);
-  const int64_t each = p.size(1);
-  Tensor density = empty(p, {field.size.batch, each}), valid = empty(p, {field.size.batch, each}, Type::Bool);
-  const Driver on(points);
-  with_scalar(points, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(field.template pointers<T>(), each, read<T>(p), write<T>(density), write<bool>(valid));
+  const FieldTensors field{folded, K, from_position, to_density, bias, {height, width, near, far}};
+  const FieldSizes s = field.check(op);
+  check_shape(op, "points", points, {s.batch, -1, 3});
+  check_like(op, {{"points", points}}, K, "K");
+  Tensor density = empty(K, {s.batch, points.size(1)}), valid = empty(K, {s.batch, points.size(1)}, Type::Bool);
+  const Driver on(K);
+  on.check_field(op, s);
+  with_types<Driver>(K, folded, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    on.forward(field.pointers<T, Stored>(rows, s, on.first_layer(from_position)), points.size(1), rows.of<T>(points),
+               write<T>(density), write<bool>(valid));
   });
   return {density, valid};
 }
@@ -34,16 +31,18 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> field_density_backward(const Tensor& 
                                                                   const Tensor& bias, const Tensor& points, int64_t height,
                                                                   int64_t width, double near, double far) {
   const char* op = "field_density_backward";
-  const FieldArguments<Driver> field(op, folded, K, from_position, to_density, bias, {height, width, near, far});
-  const Tensor p = field_points(op, field.size, points, folded);
-  check_shape(op, "grad", grad, {field.size.batch, p.size(1)});
-  check_like(op, {{"grad", grad}}, points, "points");
-  const Tensor above = rows(grad);
-  FieldGradients to(p, field.size);
-  const Driver on(points);
-  with_scalar(points, [&](auto zero) {
-    using T = decltype(zero);
-    on.backward(field.template pointers<T>(), p.size(1), read<T>(p), read<T>(above), to.pointers<T>());
+  const FieldTensors field{folded, K, from_position, to_density, bias, {height, width, near, far}};
+  const FieldSizes s = field.check(op);
+  check_shape(op, "points", points, {s.batch, -1, 3});
+  check_shape(op, "grad", grad, {s.batch, points.size(1)});
+  check_like(op, {{"points", points}, {"grad", grad}}, K, "K");
+  FieldGradients to(K, s);
+  const Driver on(K);
+  on.check_field(op, s);
+  with_types<Driver>(K, folded, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    on.backward(field.pointers<T, Stored>(rows, s, on.first_layer(from_position)), points.size(1), rows.of<T>(points),
+                rows.of<T>(grad), to.pointers<T>());
   });
   return to.all();
 }

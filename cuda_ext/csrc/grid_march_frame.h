@@ -8,32 +8,22 @@
 
 namespace scene3d {
 
-// The grid, and how rays step through it.
-struct GridArguments {
-  Tensor occupancy;
-  int64_t cells;
-  Doubles cube;
-  Stride stride;
+inline void check_grid(const char* op, const Tensor& origins, const Tensor& occupancy, int64_t cells, const Doubles& cube,
+                       const Stride& stride) {
+  STD_TORCH_CHECK(cells > 0, op, ": cells: expected a positive number, got ", cells);
+  check_shape(op, "occupancy", occupancy, {-1, (cells * cells * cells + 31) / 32});
+  check_type(op, "occupancy", occupancy, Type::Int);
+  check_device(op, {"occupancy", occupancy}, origins, "origins");
+  STD_TORCH_CHECK(cube.size() == 4 && cube[3] > 0, op, ": size: expected a corner and a positive edge");
+  STD_TORCH_CHECK(stride.step > 0, op, ": step: expected a positive number, got ", stride.step);
+  STD_TORCH_CHECK(stride.cone >= 0, op, ": cone: expected 0 or more, got ", stride.cone);
+}
 
-  GridArguments(const char* op, const Tensor& origins, const Tensor& occupancy_, int64_t cells_, const Doubles& cube_,
-                double step, double cone)
-      : cells(cells_), cube(cube_), stride{step, cone} {
-    STD_TORCH_CHECK(cells > 0, op, ": cells: expected a positive number, got ", cells);
-    check_shape(op, "occupancy", occupancy_, {-1, (cells * cells * cells + 31) / 32});
-    check_type(op, "occupancy", occupancy_, Type::Int, "int32");
-    STD_TORCH_CHECK(occupancy_.is_cuda() == origins.is_cuda(), op, ": occupancy: expected the device of origins, got another");
-    STD_TORCH_CHECK(cube.size() == 4 && cube[3] > 0, op, ": size: expected a corner and a positive edge");
-    STD_TORCH_CHECK(step > 0, op, ": step: expected a positive number, got ", step);
-    STD_TORCH_CHECK(cone >= 0, op, ": cone: expected 0 or more, got ", cone);
-    occupancy = rows(occupancy_);
-  }
-
-  template <typename T>
-  Cubes<T> cubes() const {
-    return {read<int32_t>(occupancy), occupancy.size(0), occupancy.size(1), cells,
-            {T(cube[0]), T(cube[1]), T(cube[2])}, T(cube[3])};
-  }
-};
+template <typename T>
+Cubes<T> cubes_of(Rows& rows, const Tensor& occupancy, int64_t cells, const Doubles& cube) {
+  return {rows.of<int32_t>(occupancy), occupancy.size(0), occupancy.size(1), cells,
+          {T(cube[0]), T(cube[1]), T(cube[2])}, T(cube[3])};
+}
 
 // Steps of a ray that lie in occupied cells.
 template <typename T>
@@ -66,13 +56,15 @@ template <typename Driver>
 Tensor grid_march_count(const Tensor& origins, const Tensor& directions, const Tensor& near, const Tensor& far,
                         const Tensor& occupancy, int64_t cells, Doubles cube, double step, double cone) {
   const char* op = "grid_march_count";
-  const RayArguments rays(op, origins, directions, near, far);
-  const GridArguments grid(op, origins, occupancy, cells, cube, step, cone);
-  Tensor out = empty(origins, {rays.count}, Type::Long);
+  const Stride stride{step, cone};
+  const int64_t count = check_rays(op, origins, directions, near, far);
+  check_grid(op, origins, occupancy, cells, cube, stride);
+  Tensor out = empty(origins, {count}, Type::Long);
   const Driver on(origins);
-  with_scalar(origins, [&](auto zero) {
-    using T = decltype(zero);
-    on.count(grid.cubes<T>(), grid.stride, rays.pointers<T>(), write<int64_t>(out));
+  with_scalar(origins, [&]<typename T>(T) {
+    Rows rows;
+    const Rays<T> rays{count, rows.of<T>(origins), rows.of<T>(directions), rows.of<T>(near), rows.of<T>(far)};
+    on.count(cubes_of<T>(rows, occupancy, cells, cube), stride, rays, write<int64_t>(out));
   });
   return out;
 }
@@ -82,15 +74,17 @@ std::tuple<Tensor, Tensor> grid_march_fill(const Tensor& origins, const Tensor& 
                                            const Tensor& far, const Tensor& occupancy, int64_t cells, Doubles cube,
                                            double step, double cone, const Tensor& offsets, int64_t total) {
   const char* op = "grid_march_fill";
-  const RayArguments rays(op, origins, directions, near, far);
-  const GridArguments grid(op, origins, occupancy, cells, cube, step, cone);
-  rays.check_offsets(op, offsets);
-  const Tensor at = rows(offsets);
+  const Stride stride{step, cone};
+  const int64_t count = check_rays(op, origins, directions, near, far);
+  check_grid(op, origins, occupancy, cells, cube, stride);
+  check_room(op, offsets, count);
   Tensor begin = zeros(origins, {total}), end = zeros(origins, {total});
   const Driver on(origins);
-  with_scalar(origins, [&](auto zero) {
-    using T = decltype(zero);
-    on.fill(grid.cubes<T>(), grid.stride, rays.pointers<T>(), read<int64_t>(at), Steps<T>{total, write<T>(begin), write<T>(end)});
+  with_scalar(origins, [&]<typename T>(T) {
+    Rows rows;
+    const Rays<T> rays{count, rows.of<T>(origins), rows.of<T>(directions), rows.of<T>(near), rows.of<T>(far)};
+    on.fill(cubes_of<T>(rows, occupancy, cells, cube), stride, rays, rows.of<int64_t>(offsets),
+            Steps<T>{total, write<T>(begin), write<T>(end)});
   });
   return {begin, end};
 }

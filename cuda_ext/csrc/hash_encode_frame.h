@@ -62,24 +62,22 @@ inline HashSizes hash_sizes(const char* op, const Tensor& points, const Tensor& 
   return {points.size(0), table.size(1), levels};
 }
 
-inline Maybe hash_gradient(const char* op, const char* name, const Maybe& grad, const Sizes& sizes, const Tensor& points) {
-  if (!grad) return {};
+inline void check_hash_gradient(const char* op, const char* name, const Maybe& grad, const Sizes& sizes, const Tensor& points) {
+  if (!grad) return;
   check_shape(op, name, *grad, sizes);
   check_like(op, {{name, *grad}}, points, "points");
-  return rows(grad);
 }
 
 template <typename Driver>
 std::tuple<Tensor, Tensor> hash_encode(const Tensor& points, const Tensor& table, Sizes resolutions, Sizes starts,
                                        bool with_jacobian) {
   const HashSizes s = hash_sizes("hash_encode", points, table, resolutions, starts);
-  const Tensor p = rows(points), t = rows(table);
   const int64_t width = s.levels * s.channels;
-  Tensor features = empty(p, {s.points, width}), jacobian = empty(p, {with_jacobian ? s.points : 0, width, 3});
+  Tensor features = empty(points, {s.points, width}), jacobian = empty(points, {with_jacobian ? s.points : 0, width, 3});
   const Driver on(points);
-  with_scalar(p, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(HashArrays<T>{s, read<T>(p), read<T>(t)}, HashLevels{resolutions, starts}, write<T>(features),
+  with_scalar(points, [&]<typename T>(T) {
+    Rows rows;
+    on.forward(HashArrays<T>{s, rows.of<T>(points), rows.of<T>(table)}, HashLevels{resolutions, starts}, write<T>(features),
                with_jacobian ? write<T>(jacobian) : nullptr);
   });
   return {features, jacobian};
@@ -92,14 +90,15 @@ std::tuple<Tensor, Tensor> hash_encode_backward(const Maybe& grad, const Maybe& 
   const char* op = "hash_encode_backward";
   const HashSizes s = hash_sizes(op, points, table, resolutions, starts);
   const int64_t width = s.levels * s.channels;
-  const Maybe g = hash_gradient(op, "grad", grad, {s.points, width}, points);
-  const Maybe h = hash_gradient(op, "grad_jacobian", grad_jacobian, {s.points, width, 3}, points);
-  const Tensor p = rows(points), t = rows(table);
-  Tensor to_points = zeros(p, {for_points ? s.points : 0, 3}), to_table = zeros(t, {for_table ? t.size(0) : 0, s.channels});
+  check_hash_gradient(op, "grad", grad, {s.points, width}, points);
+  check_hash_gradient(op, "grad_jacobian", grad_jacobian, {s.points, width, 3}, points);
+  Tensor to_points = zeros(points, {for_points ? s.points : 0, 3});
+  Tensor to_table = zeros(table, {for_table ? table.size(0) : 0, s.channels});
   const Driver on(points);
-  with_scalar(p, [&](auto zero) {
-    using T = decltype(zero);
-    on.backward(HashArrays<T>{s, read<T>(p), read<T>(t)}, HashLevels{resolutions, starts}, HashAbove<T>{read<T>(g), read<T>(h)},
+  with_scalar(points, [&]<typename T>(T) {
+    Rows rows;
+    on.backward(HashArrays<T>{s, rows.of<T>(points), rows.of<T>(table)}, HashLevels{resolutions, starts},
+                HashAbove<T>{rows.of<T>(grad), rows.of<T>(grad_jacobian)},
                 ToHash<T>{for_points ? write<T>(to_points) : nullptr, for_table ? write<T>(to_table) : nullptr});
   });
   return {to_points, to_table};

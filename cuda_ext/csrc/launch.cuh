@@ -4,6 +4,8 @@
 #include <cuda_runtime.h>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/stable/accelerator.h>
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Half.h>
 
 #include "check.h"
 #include "portable.h"
@@ -24,7 +26,17 @@ class OnDeviceOf {
   }
 
   // Nobody looks at offsets in the device's memory: see packed_ray.
-  static void check_offsets(const char*, const Tensor&, int64_t, int64_t) {}
+  static void check_offsets(const char*, const int64_t*, int64_t, int64_t) {}
+
+  // Calls body(zero, S{}) with the type that features are stored in: they are read as they lie.
+  template <typename T, typename Body>
+  static void with_stored(T zero, const Tensor& stored, const Body& body) {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      if (stored.scalar_type() == Type::Half) return body(zero, torch::headeronly::Half{});
+      if (stored.scalar_type() == Type::BFloat16) return body(zero, torch::headeronly::BFloat16{});
+    }
+    body(zero, zero);
+  }
 
   // Memory for numbers that a kernel leaves for the next, or for itself.
   Tensor scratch(int64_t numbers) const { return empty(like_, {numbers}); }

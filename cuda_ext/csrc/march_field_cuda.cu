@@ -5,8 +5,8 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-__global__ void march(FieldPointers<T> fields, MarchPointers<T> in, Marched<T> out) {
+template <typename T, typename Stored>
+__global__ void march(FieldPointers<T, Stored> fields, MarchPointers<T> in, Marched<T> out) {
   const WarpLanes lanes;
   const MarchSizes& m = in.size;
   for (int64_t index = first_thread() / WARP; index < m.batch * m.rays; index += all_threads() / WARP) {
@@ -42,8 +42,8 @@ struct Scratch {
   bool* valid;
 };
 
-template <typename T>
-__global__ void march_back(FieldPointers<T> fields, MarchPointers<T> in, Marched<const T> above, Scratch<T> scratch, T* to_map,
+template <typename T, typename Stored>
+__global__ void march_back(FieldPointers<T, Stored> fields, MarchPointers<T> in, Marched<const T> above, Scratch<T> scratch, T* to_map,
                            T* sums, bool shared) {
   with_network_sums<T>(fields.size, shared, sums, [&](const NetworkSums<T>& network) {
     const WarpLanes lanes;
@@ -76,18 +76,18 @@ __global__ void march_back(FieldPointers<T> fields, MarchPointers<T> in, Marched
 struct Cuda : FieldOnDevice {
   using FieldOnDevice::FieldOnDevice;
 
-  template <typename T>
-  void forward(const FieldPointers<T>& fields, const MarchPointers<T>& in, const Marched<T>& out) const {
-    run("march_field", march<T>, in.size.batch * in.size.rays * WARP, fields, in, out);
+  template <typename T, typename Stored>
+  void forward(const FieldPointers<T, Stored>& fields, const MarchPointers<T>& in, const Marched<T>& out) const {
+    run("march_field", march<T, Stored>, in.size.batch * in.size.rays * WARP, fields, in, out);
   }
 
-  template <typename T>
-  void backward(const FieldPointers<T>& fields, const MarchPointers<T>& in, const Marched<const T>& above,
+  template <typename T, typename Stored>
+  void backward(const FieldPointers<T, Stored>& fields, const MarchPointers<T>& in, const Marched<const T>& above,
                 const ToField<T>& to) const {
     const int64_t rays = in.size.batch * in.size.rays, all = rays * in.size.samples;
     Tensor logit = scratch(all), worth = scratch(all), through = scratch(all), valid = scratch(all, Type::Bool);
     const Scratch<T> memory{write<T>(logit), write<T>(worth), write<T>(through), write<bool>(valid)};
-    run_summing("march_field_backward", march_back<T>, fields.size, rays, to, fields, in, above, memory, to.folded);
+    run_summing("march_field_backward", march_back<T, Stored>, fields.size, rays, to, fields, in, above, memory, to.folded);
   }
 };
 

@@ -34,43 +34,39 @@ struct Marched {
   T *density, *weights, *unknown, *hidden, *colour, *share;
 };
 
-struct MarchArguments {
-  MarchSizes size;
-  Tensor origins, directions, distances, images, to_pixels;
-  Maybe shown;
+// The other tensors of the operator.
+struct MarchTensors {
+  const Tensor &origins, &directions, &distances, &images, &to_pixels;
+  const Maybe& shown;
   bool capped;
 
-  MarchArguments(const char* op, const Tensor& K, const Tensor& origins_, const Tensor& directions_, const Tensor& distances_,
-                 const Tensor& images_, const Tensor& to_pixels_, const Maybe& shown_, bool capped_)
-      : capped(capped_) {
+  MarchSizes check(const char* op, const Tensor& K) const {
     const int64_t batch = K.size(0);
-    check_shape(op, "distances", distances_, {batch, -1, -1});
-    const int64_t rays_ = distances_.size(1), samples = distances_.size(2);
-    STD_TORCH_CHECK(samples > 0, op, ": distances: expected at least one sample a ray, got shape ", shape_of(distances_));
-    check_shape(op, "origins", origins_, {batch, rays_, 3});
-    check_shape(op, "directions", directions_, {batch, rays_, 3});
-    check_shape(op, "images", images_, {batch, -1, -1, -1, 3});
-    const int64_t views = images_.size(1), height = images_.size(2), width = images_.size(3);
+    check_shape(op, "distances", distances, {batch, -1, -1});
+    const int64_t rays = distances.size(1), samples = distances.size(2);
+    STD_TORCH_CHECK(samples > 0, op, ": distances: expected at least one sample a ray, got shape ", shape_of(distances));
+    check_shape(op, "origins", origins, {batch, rays, 3});
+    check_shape(op, "directions", directions, {batch, rays, 3});
+    check_shape(op, "images", images, {batch, -1, -1, -1, 3});
+    const int64_t views = images.size(1), height = images.size(2), width = images.size(3);
     STD_TORCH_CHECK(views == 0 || (height > 0 && width > 0), op, ": images: expected at least one pixel, got shape ",
-                    shape_of(images_));
-    check_shape(op, "to_pixels", to_pixels_, {batch, views, 3, 4});
+                    shape_of(images));
+    check_shape(op, "to_pixels", to_pixels, {batch, views, 3, 4});
     check_like(op,
-               {{"origins", origins_}, {"directions", directions_}, {"distances", distances_}, {"images", images_},
-                {"to_pixels", to_pixels_}},
+               {{"origins", origins}, {"directions", directions}, {"distances", distances}, {"images", images},
+                {"to_pixels", to_pixels}},
                K, "K");
-    if (shown_) {
-      check_shape(op, "shown", *shown_, {batch, views, height, width});
-      check_type(op, "shown", *shown_, Type::Bool, "bool");
+    if (shown) {
+      check_shape(op, "shown", *shown, {batch, views, height, width});
+      check_type(op, "shown", *shown, Type::Bool);
     }
-    size = {batch, rays_, samples, views, height, width};
-    origins = rows(origins_), directions = rows(directions_), distances = rows(distances_), images = rows(images_);
-    to_pixels = rows(to_pixels_), shown = rows(shown_);
+    return {batch, rays, samples, views, height, width};
   }
 
   template <typename T>
-  MarchPointers<T> pointers() const {
-    return {size,           read<T>(origins),   read<T>(directions), read<T>(distances),
-            read<T>(images), read<T>(to_pixels), read<bool>(shown),   capped};
+  MarchPointers<T> pointers(Rows& rows, const MarchSizes& m) const {
+    return {m, rows.of<T>(origins), rows.of<T>(directions), rows.of<T>(distances), rows.of<T>(images), rows.of<T>(to_pixels),
+            rows.of<bool>(shown), capped};
   }
 };
 
@@ -80,17 +76,20 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> march_field(
     const Tensor& origins, const Tensor& directions, const Tensor& distances, const Tensor& images, const Tensor& to_pixels,
     const Maybe& shown, int64_t height, int64_t width, double near, double far, bool capped) {
   const char* op = "march_field";
-  const FieldArguments<Driver> field(op, folded, K, from_position, to_density, bias, {height, width, near, far});
-  const MarchArguments in(op, K, origins, directions, distances, images, to_pixels, shown, capped);
-  const MarchSizes& m = in.size;
+  const FieldTensors field{folded, K, from_position, to_density, bias, {height, width, near, far}};
+  const MarchTensors in{origins, directions, distances, images, to_pixels, shown, capped};
+  const FieldSizes s = field.check(op);
+  const MarchSizes m = in.check(op, K);
   Tensor density = empty(K, {m.batch, m.rays, m.samples}), weights = empty(K, {m.batch, m.rays, m.samples});
-  Tensor unknown = empty(K, {m.batch, m.rays}), hidden = empty(K, {m.batch, m.rays, field.size.hidden});
+  Tensor unknown = empty(K, {m.batch, m.rays}), hidden = empty(K, {m.batch, m.rays, s.hidden});
   Tensor colour = empty(K, {m.batch, m.views, m.rays, 3}), share = empty(K, {m.batch, m.views, m.rays});
   const Driver on(K);
-  with_scalar(K, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(field.template pointers<T>(), in.pointers<T>(),
-               Marched<T>{write<T>(density), write<T>(weights), write<T>(unknown), write<T>(hidden), write<T>(colour), write<T>(share)});
+  on.check_field(op, s);
+  with_types<Driver>(K, folded, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    on.forward(field.pointers<T, Stored>(rows, s, on.first_layer(from_position)), in.pointers<T>(rows, m),
+               Marched<T>{write<T>(density), write<T>(weights), write<T>(unknown), write<T>(hidden), write<T>(colour),
+                          write<T>(share)});
   });
   return {density, weights, unknown, hidden, colour, share};
 }
@@ -103,27 +102,29 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> march_field_backward(
     const Tensor& images, const Tensor& to_pixels, const Maybe& shown, int64_t height, int64_t width, double near, double far,
     bool capped) {
   const char* op = "march_field_backward";
-  const FieldArguments<Driver> field(op, folded, K, from_position, to_density, bias, {height, width, near, far});
-  const MarchArguments in(op, K, origins, directions, distances, images, to_pixels, shown, capped);
-  const MarchSizes& m = in.size;
+  const FieldTensors field{folded, K, from_position, to_density, bias, {height, width, near, far}};
+  const MarchTensors in{origins, directions, distances, images, to_pixels, shown, capped};
+  const FieldSizes s = field.check(op);
+  const MarchSizes m = in.check(op, K);
   check_shape(op, "grad_density", grad_density, {m.batch, m.rays, m.samples});
   check_shape(op, "grad_weights", grad_weights, {m.batch, m.rays, m.samples});
   check_shape(op, "grad_unknown", grad_unknown, {m.batch, m.rays});
-  check_shape(op, "grad_hidden", grad_hidden, {m.batch, m.rays, field.size.hidden});
+  check_shape(op, "grad_hidden", grad_hidden, {m.batch, m.rays, s.hidden});
   check_shape(op, "grad_colour", grad_colour, {m.batch, m.views, m.rays, 3});
   check_shape(op, "grad_share", grad_share, {m.batch, m.views, m.rays});
   check_like(op,
              {{"grad_density", grad_density}, {"grad_weights", grad_weights}, {"grad_unknown", grad_unknown},
               {"grad_hidden", grad_hidden}, {"grad_colour", grad_colour}, {"grad_share", grad_share}},
              K, "K");
-  const Tensor gd = rows(grad_density), gw = rows(grad_weights), gu = rows(grad_unknown), gh = rows(grad_hidden);
-  const Tensor gc = rows(grad_colour), gs = rows(grad_share);
-  FieldGradients to(K, field.size);
+  FieldGradients to(K, s);
   const Driver on(K);
-  with_scalar(K, [&](auto zero) {
-    using T = decltype(zero);
-    const Marched<const T> above{read<T>(gd), read<T>(gw), read<T>(gu), read<T>(gh), read<T>(gc), read<T>(gs)};
-    on.backward(field.template pointers<T>(), in.pointers<T>(), above, to.pointers<T>());
+  on.check_field(op, s);
+  with_types<Driver>(K, folded, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    const Marched<const T> above{rows.of<T>(grad_density), rows.of<T>(grad_weights), rows.of<T>(grad_unknown),
+                                 rows.of<T>(grad_hidden),  rows.of<T>(grad_colour),  rows.of<T>(grad_share)};
+    on.backward(field.pointers<T, Stored>(rows, s, on.first_layer(from_position)), in.pointers<T>(rows, m), above,
+                to.pointers<T>());
   });
   return to.all();
 }

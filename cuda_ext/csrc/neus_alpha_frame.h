@@ -20,38 +20,30 @@ struct ToSections {
   T *sdf, *cosine, *length, *sharpness;
 };
 
-struct SectionArguments {
+// Returns their number.
+inline int64_t check_sections(const char* op, const Tensor& sdf, const Tensor& cosine, const Tensor& length,
+                              const Tensor& sharpness) {
+  check_floating(op, "sdf", sdf);
+  Sizes shape;
   int64_t count = 1;
-  Tensor sdf, cosine, length, sharpness;
-  double anneal;
-
-  SectionArguments(const char* op, const Tensor& sdf_, const Tensor& cosine_, const Tensor& length_, const Tensor& sharpness_,
-                   double anneal_)
-      : sharpness(sharpness_), anneal(anneal_) {
-    check_floating(op, "sdf", sdf_);
-    Sizes shape;
-    for (int64_t i = 0; i < sdf_.dim(); ++i) shape.push_back(sdf_.size(i)), count *= sdf_.size(i);
-    check_shape(op, "cosine", cosine_, shape);
-    check_shape(op, "length", length_, shape);
-    check_shape(op, "sharpness", sharpness_, {});
-    check_like(op, {{"cosine", cosine_}, {"length", length_}, {"sharpness", sharpness_}}, sdf_, "sdf");
-    sdf = rows(sdf_), cosine = rows(cosine_), length = rows(length_);
-  }
-
-  template <typename T>
-  SectionPointers<T> pointers() const {
-    return {count, read<T>(sdf), read<T>(cosine), read<T>(length), read<T>(sharpness), T(anneal)};
-  }
-};
+  for (int64_t i = 0; i < sdf.dim(); ++i) shape.push_back(sdf.size(i)), count *= sdf.size(i);
+  check_shape(op, "cosine", cosine, shape);
+  check_shape(op, "length", length, shape);
+  check_shape(op, "sharpness", sharpness, {});
+  check_like(op, {{"cosine", cosine}, {"length", length}, {"sharpness", sharpness}}, sdf, "sdf");
+  return count;
+}
 
 template <typename Driver>
 Tensor neus_alpha(const Tensor& sdf, const Tensor& cosine, const Tensor& length, const Tensor& sharpness, double anneal) {
-  const SectionArguments in("neus_alpha", sdf, cosine, length, sharpness, anneal);
-  Tensor out = torch::stable::empty_like(in.sdf);
+  const int64_t count = check_sections("neus_alpha", sdf, cosine, length, sharpness);
+  const Tensor f = rows(sdf);
+  Tensor out = torch::stable::empty_like(f);
   const Driver on(sdf);
-  with_scalar(sdf, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(in.pointers<T>(), write<T>(out));
+  with_scalar(sdf, [&]<typename T>(T) {
+    Rows rows;
+    on.forward(SectionPointers<T>{count, read<T>(f), rows.of<T>(cosine), rows.of<T>(length), rows.of<T>(sharpness), T(anneal)},
+               write<T>(out));
   });
   return out;
 }
@@ -60,15 +52,16 @@ template <typename Driver>
 std::tuple<Tensor, Tensor, Tensor, Tensor> neus_alpha_backward(const Tensor& grad, const Tensor& sdf, const Tensor& cosine,
                                                                const Tensor& length, const Tensor& sharpness, double anneal) {
   const char* op = "neus_alpha_backward";
-  const SectionArguments in(op, sdf, cosine, length, sharpness, anneal);
+  const int64_t count = check_sections(op, sdf, cosine, length, sharpness);
   check_like(op, {{"grad", grad}}, sdf, "sdf");
-  const Tensor above = rows(grad);
-  Tensor to_sdf = torch::stable::empty_like(in.sdf), to_cosine = torch::stable::empty_like(in.sdf);
-  Tensor to_length = torch::stable::empty_like(in.sdf), to_sharpness = torch::stable::empty_like(sharpness);
+  const Tensor f = rows(sdf);
+  Tensor to_sdf = torch::stable::empty_like(f), to_cosine = torch::stable::empty_like(f);
+  Tensor to_length = torch::stable::empty_like(f), to_sharpness = torch::stable::empty_like(sharpness);
   const Driver on(sdf);
-  with_scalar(sdf, [&](auto zero) {
-    using T = decltype(zero);
-    on.backward(in.pointers<T>(), read<T>(above),
+  with_scalar(sdf, [&]<typename T>(T) {
+    Rows rows;
+    on.backward(SectionPointers<T>{count, read<T>(f), rows.of<T>(cosine), rows.of<T>(length), rows.of<T>(sharpness), T(anneal)},
+                rows.of<T>(grad),
                 ToSections<T>{write<T>(to_sdf), write<T>(to_cosine), write<T>(to_length), write<T>(to_sharpness)});
   });
   return {to_sdf, to_cosine, to_length, to_sharpness};

@@ -10,9 +10,9 @@ constexpr int64_t RAYS_A_THREAD = 32;
 struct Cpu : OnHost {
   using OnHost::OnHost;
 
-  template <typename T>
-  void forward(const NeusRays<T>& in, const Composited<T>& out) const {
-    const PackedSamples<T>& all = in.samples;
+  template <typename T, typename Stored>
+  void forward(const NeusRays<T, Stored>& in, const Composited<T>& out) const {
+    const PackedSamples<T, Stored>& all = in.samples;
     const T sharp = *in.sharpness;
     with_count<1, 3, 4, 8, 16, 32, 64>(all.size.channels, [&](auto channels) {
       torch::stable::parallel_for(0, all.size.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
@@ -28,9 +28,9 @@ struct Cpu : OnHost {
     });
   }
 
-  template <typename T>
-  void backward(const NeusRays<T>& in, const CompositedAbove<T>& above, const ToNeusRays<T>& to) const {
-    const PackedSamples<T>& all = in.samples;
+  template <typename T, typename Stored>
+  void backward(const NeusRays<T, Stored>& in, const CompositedAbove<T>& above, const ToNeusRays<T>& to) const {
+    const PackedSamples<T, Stored>& all = in.samples;
     const T sharp = *in.sharpness;
     const int64_t width = all.size.channels;
     const bool past = past_the_cache(to.features, all.size.samples * width);

@@ -5,8 +5,8 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-__global__ void rays_forward(NeusRays<T> in, T* alpha, Composited<T> out) {
+template <typename T, typename Stored>
+__global__ void rays_forward(NeusRays<T, Stored> in, T* alpha, Composited<T> out) {
   const CompositeSizes& size = in.samples.size;
   for (int64_t ray = first_thread() / WARP; ray < size.rays; ray += all_threads() / WARP) {
     const PackedRay at = packed_ray(in.samples.offsets, ray, size.samples);
@@ -16,8 +16,9 @@ __global__ void rays_forward(NeusRays<T> in, T* alpha, Composited<T> out) {
   }
 }
 
-template <typename T>
-__global__ void rays_backward(NeusRays<T> in, T* alpha, T* to_alpha, CompositedAbove<T> above, ToNeusRays<T> to, double* sums) {
+template <typename T, typename Stored>
+__global__ void rays_backward(NeusRays<T, Stored> in, T* alpha, T* to_alpha, CompositedAbove<T> above, ToNeusRays<T> to,
+                              double* sums) {
   const CompositeSizes& size = in.samples.size;
   for (int64_t ray = first_thread() / WARP; ray < size.rays; ray += all_threads() / WARP) {
     const PackedRay at = packed_ray(in.samples.offsets, ray, size.samples);
@@ -33,18 +34,18 @@ __global__ void rays_backward(NeusRays<T> in, T* alpha, T* to_alpha, CompositedA
 struct Cuda : OnDeviceOf {
   using OnDeviceOf::OnDeviceOf;
 
-  template <typename T>
-  void forward(const NeusRays<T>& in, const Composited<T>& out) const {
+  template <typename T, typename Stored>
+  void forward(const NeusRays<T, Stored>& in, const Composited<T>& out) const {
     Tensor alpha = scratch(in.samples.size.samples);
-    run("neus_composite", rays_forward<T>, in.samples.size.rays * WARP, in, write<T>(alpha), out);
+    run("neus_composite", rays_forward<T, Stored>, in.samples.size.rays * WARP, in, write<T>(alpha), out);
   }
 
-  template <typename T>
-  void backward(const NeusRays<T>& in, const CompositedAbove<T>& above, const ToNeusRays<T>& to) const {
+  template <typename T, typename Stored>
+  void backward(const NeusRays<T, Stored>& in, const CompositedAbove<T>& above, const ToNeusRays<T>& to) const {
     const char* op = "neus_composite_backward";
     const CompositeSizes& size = in.samples.size;
     Tensor alpha = scratch(size.samples), to_alpha = scratch(size.samples), sums = scratch(size.rays, Type::Double);
-    run(op, rays_backward<T>, size.rays * WARP, in, write<T>(alpha), write<T>(to_alpha), above, to, write<double>(sums));
+    run(op, rays_backward<T, Stored>, size.rays * WARP, in, write<T>(alpha), write<T>(to_alpha), above, to, write<double>(sums));
     run(op, add_up<T>, 1, size.rays, read<double>(sums), to.sharpness);
   }
 };

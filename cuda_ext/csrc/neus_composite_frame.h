@@ -8,9 +8,9 @@
 namespace scene3d {
 
 // All rays, and their sections.
-template <typename T>
+template <typename T, typename Stored>
 struct NeusRays {
-  PackedSamples<T> samples;
+  PackedSamples<T, Stored> samples;
   Sections<const T> sections;
   const T* sharpness;
   T anneal;
@@ -22,25 +22,29 @@ struct ToNeusRays {
   T *sharpness, *features, *distances;
 };
 
-template <typename T>
-NeusRays<T> neus_rays(const SectionArguments& sections, const CompositeArguments& in) {
-  const SectionPointers<T> s = sections.pointers<T>();
-  return {in.samples<T>(nullptr, nullptr), {s.sdf, s.cosine, s.length}, s.sharpness, s.anneal};
+inline CompositeSizes neus_sizes(const char* op, const Tensor& sdf, const Tensor& cosine, const Tensor& length,
+                                 const Tensor& sharpness, const Tensor& features, const Tensor& distances,
+                                 const Tensor& offsets) {
+  check_sections(op, sdf, cosine, length, sharpness);
+  return composite_sizes(op, sdf, "sdf", features, distances, offsets);
 }
 
 template <typename Driver>
 FourTensors neus_composite(const Tensor& sdf, const Tensor& cosine, const Tensor& length, const Tensor& sharpness,
                            const Tensor& features, const Tensor& distances, const Tensor& offsets, double anneal) {
   const char* op = "neus_composite";
-  check_shape(op, "sdf", sdf, {-1});
-  const SectionArguments sections(op, sdf, cosine, length, sharpness, anneal);
-  const CompositeArguments in(op, sdf, "sdf", features, distances, offsets);
+  const CompositeSizes s = neus_sizes(op, sdf, cosine, length, sharpness, features, distances, offsets);
+  CompositeResults out(sdf, s);
   const Driver on(sdf);
-  on.check_offsets(op, in.offsets, in.size.rays, in.size.samples);
-  CompositeResults out(sdf, in.size);
-  with_scalar(sdf, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(neus_rays<T>(sections, in), out.pointers<T>());
+  with_types<Driver>(sdf, features, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    const NeusRays<T, Stored> in{
+        {nullptr, rows.of<Stored>(features), rows.of<T>(distances), nullptr, rows.of<int64_t>(offsets), s},
+        {rows.of<T>(sdf), rows.of<T>(cosine), rows.of<T>(length)},
+        rows.of<T>(sharpness),
+        T(anneal)};
+    on.check_offsets(op, in.samples.offsets, s.rays, s.samples);
+    on.forward(in, out.pointers<T>());
   });
   return out.all();
 }
@@ -51,22 +55,26 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> neus_composite_backwa
     const Tensor& sdf, const Tensor& cosine, const Tensor& length, const Tensor& sharpness, const Tensor& features,
     const Tensor& distances, const Tensor& offsets, double anneal) {
   const char* op = "neus_composite_backward";
-  check_shape(op, "sdf", sdf, {-1});
-  const SectionArguments sections(op, sdf, cosine, length, sharpness, anneal);
-  const CompositeArguments in(op, sdf, "sdf", features, distances, offsets);
-  const CompositeSizes& s = in.size;
-  const CompositeGradients above(op, s, sdf, grad_features, grad_distance, grad_opacity, grad_weights);
-  const Driver on(sdf);
-  on.check_offsets(op, in.offsets, s.rays, s.samples);
+  const CompositeSizes s = neus_sizes(op, sdf, cosine, length, sharpness, features, distances, offsets);
+  check_composite_gradients(op, s, sdf, grad_features, grad_distance, grad_opacity, grad_weights);
   Tensor to_sdf = empty(sdf, {s.samples}), to_cosine = empty(sdf, {s.samples}), to_length = empty(sdf, {s.samples});
   Tensor to_sharpness = empty(sdf, {}), to_features = empty(sdf, {s.samples, s.channels}), to_distances = empty(sdf, {s.samples});
-  with_scalar(sdf, [&](auto zero) {
-    using T = decltype(zero);
-    const ToNeusRays<T> to{{write<T>(to_sdf), write<T>(to_cosine), write<T>(to_length)},
-                           write<T>(to_sharpness),
-                           write<T>(to_features),
-                           write<T>(to_distances)};
-    on.backward(neus_rays<T>(sections, in), above.pointers<T>(), to);
+  const Driver on(sdf);
+  with_types<Driver>(sdf, features, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    const NeusRays<T, Stored> in{
+        {nullptr, rows.of<Stored>(features), rows.of<T>(distances), nullptr, rows.of<int64_t>(offsets), s},
+        {rows.of<T>(sdf), rows.of<T>(cosine), rows.of<T>(length)},
+        rows.of<T>(sharpness),
+        T(anneal)};
+    on.check_offsets(op, in.samples.offsets, s.rays, s.samples);
+    const CompositedAbove<T> above{rows.of<T>(grad_features), rows.of<T>(grad_distance), rows.of<T>(grad_opacity),
+                                   rows.of<T>(grad_weights)};
+    on.backward(in, above,
+                ToNeusRays<T>{{write<T>(to_sdf), write<T>(to_cosine), write<T>(to_length)},
+                              write<T>(to_sharpness),
+                              write<T>(to_features),
+                              write<T>(to_distances)});
   });
   return {to_sdf, to_cosine, to_length, to_sharpness, to_features, to_distances};
 }

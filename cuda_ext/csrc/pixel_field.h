@@ -23,9 +23,9 @@ struct Place {
 };
 
 // One scene's map, and the network that reads it.
-template <typename T>
+template <typename T, typename Stored = T>
 struct PixelField {
-  const T* map;            // [map_height, map_width, hidden]
+  const Stored* map;       // [map_height, map_width, hidden]
   const T* K;              // [3, 3]
   const T* from_position;  // [encoded, hidden]
   const T* to_density;     // [hidden]

@@ -8,17 +8,17 @@
 namespace scene3d {
 namespace {
 
-template <int CHANNELS, bool DOT, typename T>
-void sweep_pixel(const SweepArrays<T>& in, int64_t b, int64_t pixel, const Swept<T>& out) {
+template <int CHANNELS, bool DOT, typename T, typename Stored>
+void sweep_pixel(const SweepArrays<T, Stored>& in, int64_t b, int64_t pixel, const Swept<T>& out) {
   const SweepSizes& s = in.size;
   const int64_t cells = s.cells();
-  const T* here = in.here(b, pixel);
+  const Stored* here = in.here(b, pixel);
   T* mine = out.cost + b * s.hypotheses * cells + pixel;
   uint8_t* seen_by = out.count + b * s.hypotheses * cells + pixel;
   for (int64_t d = 0; d < s.hypotheses; ++d) mine[d * cells] = 0, seen_by[d * cells] = 0;
   for (int64_t view = b * s.views; view < (b + 1) * s.views; ++view) {
     const Epipolar<T> line = in.line(view, pixel);
-    const T* map = in.source(view);
+    const Stored* map = in.source(view);
     for (int64_t d = 0; d < s.hypotheses; ++d) {
       T u, v;
       if (!in.place(line, in.depth(b, d, pixel), &u, &v)) continue;
@@ -40,15 +40,15 @@ void sweep_pixel(const SweepArrays<T>& in, int64_t b, int64_t pixel, const Swept
 }
 
 // Channels [from, to) of both gradients.
-template <bool DOT, typename T>
-void sweep_backward(const SweepArrays<T>& in, const T* grad, int64_t from, int64_t to, T* to_features, T* to_sources) {
+template <bool DOT, typename T, typename Stored>
+void sweep_backward(const SweepArrays<T, Stored>& in, const T* grad, int64_t from, int64_t to, T* to_features, T* to_sources) {
   const SweepSizes& s = in.size;
   const int64_t cells = s.cells();
   std::vector<Epipolar<T>> lines;
   lines.reserve(s.views);
   for (int64_t b = 0; b < s.batch; ++b) {
     for (int64_t pixel = 0; pixel < cells; ++pixel) {
-      const T* here = in.here(b, pixel);
+      const Stored* here = in.here(b, pixel);
       T* to_here = to_features + (b * cells + pixel) * s.channels;
       lines.clear();
       for (int64_t v = 0; v < s.views; ++v) lines.push_back(in.line(b * s.views + v, pixel));
@@ -67,17 +67,17 @@ void sweep_backward(const SweepArrays<T>& in, const T* grad, int64_t from, int64
           T weight[4];
           corners.weights(weight);
           const int64_t first = (b * s.views + v) * s.source_cells();
-          const T* map[4];
+          const Stored* map[4];
           T* to_map[4];
           for (int k = 0; k < 4; ++k) {
             map[k] = in.sources + (first + corners.cell[k]) * s.channels;
             to_map[k] = to_sources + (first + corners.cell[k]) * s.channels;
           }
           for (int64_t c = from; c < to; ++c) {
-            const T there = weight[0] * map[0][c] + weight[1] * map[1][c] + weight[2] * map[2][c] + weight[3] * map[3][c];
-            const T difference = here[c] - there;
+            const T there = weight[0] * T(map[0][c]) + weight[1] * T(map[1][c]) + weight[2] * T(map[2][c]) + weight[3] * T(map[3][c]);
+            const T difference = T(here[c]) - there;
             const T slope = DOT ? share * there : share * T((difference > 0) - (difference < 0));
-            const T pull = DOT ? share * here[c] : -slope;
+            const T pull = DOT ? share * T(here[c]) : -slope;
             to_here[c] += slope;
             // One after the other: at the border two corners are the same cell.
             to_map[0][c] += weight[0] * pull;
@@ -94,8 +94,8 @@ void sweep_backward(const SweepArrays<T>& in, const T* grad, int64_t from, int64
 struct Cpu : OnHost {
   using OnHost::OnHost;
 
-  template <bool DOT, typename T>
-  void forward(const SweepArrays<T>& in, const Swept<T>& out) const {
+  template <bool DOT, typename T, typename Stored>
+  void forward(const SweepArrays<T, Stored>& in, const Swept<T>& out) const {
     const SweepSizes& s = in.size;
     with_count<16, 32, 64>(s.channels, [&](auto channels) {
       torch::stable::parallel_for(0, s.batch * s.height, 1, [&](int64_t begin, int64_t end) {
@@ -108,8 +108,8 @@ struct Cpu : OnHost {
     });
   }
 
-  template <bool DOT, typename T>
-  void backward(const SweepArrays<T>& in, const T* grad, T* to_features, T* to_sources) const {
+  template <bool DOT, typename T, typename Stored>
+  void backward(const SweepArrays<T, Stored>& in, const T* grad, T* to_features, T* to_sources) const {
     const int64_t channels = in.size.channels;
     const int64_t parts = std::clamp<int64_t>(torch::stable::get_num_threads(), 1, std::max<int64_t>(channels / 8, 1));
     torch::stable::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {

@@ -13,8 +13,8 @@ struct Hypothesis {
       : pixel(item % s.cells()), d(item / s.cells() % s.hypotheses), b(item / s.cells() / s.hypotheses) {}
 };
 
-template <bool DOT, typename T>
-__global__ void costs(SweepArrays<T> in, Swept<T> out) {
+template <bool DOT, typename T, typename Stored>
+__global__ void costs(SweepArrays<T, Stored> in, Swept<T> out) {
   const SweepSizes& s = in.size;
   for (int64_t item = first_thread(); item < s.batch * s.hypotheses * s.cells(); item += all_threads()) {
     const Hypothesis at(s, item);
@@ -48,14 +48,14 @@ __global__ void least(SweepSizes s, Swept<T> out) {
   }
 }
 
-template <bool DOT, typename T>
-__global__ void costs_backward(SweepArrays<T> in, const T* grad, T* to_features, T* to_sources) {
+template <bool DOT, typename T, typename Stored>
+__global__ void costs_backward(SweepArrays<T, Stored> in, const T* grad, T* to_features, T* to_sources) {
   const SweepSizes& s = in.size;
   for (int64_t item = first_thread(); item < s.batch * s.hypotheses * s.cells(); item += all_threads()) {
     if (grad[item] == 0) continue;
     const Hypothesis at(s, item);
     const T depth = in.depth(at.b, at.d, at.pixel);
-    const T* here = in.here(at.b, at.pixel);
+    const Stored* here = in.here(at.b, at.pixel);
     T* to_here = to_features + (at.b * s.cells() + at.pixel) * s.channels;
     T u, v;
     int seen = 0;
@@ -69,9 +69,9 @@ __global__ void costs_backward(SweepArrays<T> in, const T* grad, T* to_features,
       corners.weights(weight);
       T* to_map = to_sources + view * s.source_cells() * s.channels;
       for (int64_t c = 0; c < s.channels; ++c) {
-        const T there = blend(corners, weight, in.source(view), s.channels, c), difference = here[c] - there;
+        const T there = blend(corners, weight, in.source(view), s.channels, c), difference = T(here[c]) - there;
         const T slope = DOT ? share * there : share * T((difference > 0) - (difference < 0));
-        const T pull = DOT ? share * here[c] : -slope;
+        const T pull = DOT ? share * T(here[c]) : -slope;
         atomicAdd(to_here + c, slope);
         for (int k = 0; k < 4; ++k) atomicAdd(to_map + corners.cell[k] * s.channels + c, weight[k] * pull);
       }
@@ -82,17 +82,17 @@ __global__ void costs_backward(SweepArrays<T> in, const T* grad, T* to_features,
 struct Cuda : OnDeviceOf {
   using OnDeviceOf::OnDeviceOf;
 
-  template <bool DOT, typename T>
-  void forward(const SweepArrays<T>& in, const Swept<T>& out) const {
+  template <bool DOT, typename T, typename Stored>
+  void forward(const SweepArrays<T, Stored>& in, const Swept<T>& out) const {
     const int64_t pixels = in.size.batch * in.size.cells();
-    run("plane_sweep", costs<DOT, T>, pixels * in.size.hypotheses, in, out);
+    run("plane_sweep", costs<DOT, T, Stored>, pixels * in.size.hypotheses, in, out);
     run("plane_sweep", least<T>, pixels, in.size, out);
   }
 
-  template <bool DOT, typename T>
-  void backward(const SweepArrays<T>& in, const T* grad, T* to_features, T* to_sources) const {
+  template <bool DOT, typename T, typename Stored>
+  void backward(const SweepArrays<T, Stored>& in, const T* grad, T* to_features, T* to_sources) const {
     const int64_t items = in.size.batch * in.size.hypotheses * in.size.cells();
-    run("plane_sweep_backward", costs_backward<DOT, T>, items, in, grad, to_features, to_sources);
+    run("plane_sweep_backward", costs_backward<DOT, T, Stored>, items, in, grad, to_features, to_sources);
   }
 };
 

@@ -12,32 +12,24 @@ struct Rays {
   const T *origins, *directions, *near, *far;
 };
 
-struct RayArguments {
-  int64_t count;
-  Tensor origins, directions, near, far;
+// Returns their number.
+inline int64_t check_rays(const char* op, const Tensor& origins, const Tensor& directions, const Tensor& near,
+                          const Tensor& far) {
+  check_floating(op, "origins", origins);
+  check_shape(op, "origins", origins, {-1, 3});
+  const int64_t count = origins.size(0);
+  check_shape(op, "directions", directions, {count, 3});
+  check_shape(op, "near", near, {count});
+  check_shape(op, "far", far, {count});
+  check_like(op, {{"directions", directions}, {"near", near}, {"far", far}}, origins, "origins");
+  return count;
+}
 
-  RayArguments(const char* op, const Tensor& origins_, const Tensor& directions_, const Tensor& near_, const Tensor& far_) {
-    check_floating(op, "origins", origins_);
-    check_shape(op, "origins", origins_, {-1, 3});
-    count = origins_.size(0);
-    check_shape(op, "directions", directions_, {count, 3});
-    check_shape(op, "near", near_, {count});
-    check_shape(op, "far", far_, {count});
-    check_like(op, {{"directions", directions_}, {"near", near_}, {"far", far_}}, origins_, "origins");
-    origins = rows(origins_), directions = rows(directions_), near = rows(near_), far = rows(far_);
-  }
-
-  // Where each ray writes what it finds.
-  void check_offsets(const char* op, const Tensor& offsets) const {
-    check_shape(op, "offsets", offsets, {count + 1});
-    check_type(op, "offsets", offsets, Type::Long, "int64");
-  }
-
-  template <typename T>
-  Rays<T> pointers() const {
-    return {count, read<T>(origins), read<T>(directions), read<T>(near), read<T>(far)};
-  }
-};
+// Where each ray writes what it finds.
+inline void check_room(const char* op, const Tensor& offsets, int64_t rays) {
+  check_shape(op, "offsets", offsets, {rays + 1});
+  check_type(op, "offsets", offsets, Type::Long);
+}
 
 // The part of the results that a ray writes to, and never beyond it.
 struct Room {

@@ -21,8 +21,7 @@ Tensor render_weights(const Tensor& opacity) {
   const Tensor in = rows(opacity);
   Tensor out = torch::stable::empty_like(in);
   const Driver on(opacity);
-  with_scalar(in, [&](auto zero) {
-    using T = decltype(zero);
+  with_scalar(in, [&]<typename T>(T) {
     on.forward(sizes[0], sizes[1], read<T>(in), write<T>(out));
   });
   return out;
@@ -36,8 +35,7 @@ Tensor render_weights_backward(const Tensor& grad, const Tensor& opacity) {
   const Tensor in = rows(opacity), above = rows(grad);
   Tensor out = torch::stable::empty_like(in);
   const Driver on(opacity);
-  with_scalar(in, [&](auto zero) {
-    using T = decltype(zero);
+  with_scalar(in, [&]<typename T>(T) {
     on.backward(sizes[0], sizes[1], read<T>(above), read<T>(in), write<T>(out));
   });
   return out;

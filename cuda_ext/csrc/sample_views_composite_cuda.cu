@@ -6,13 +6,13 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-__global__ void look(LookArrays<T> in, T* sums, T* shares) {
+template <typename T, typename Stored>
+__global__ void look(LookArrays<T, Stored> in, T* sums, T* shares) {
   const WarpLanes lanes;
   const LookSizes& s = in.size;
   for (int64_t i = first_thread() / WARP; i < s.batch * s.views * s.rays; i += all_threads() / WARP) {
     const int64_t first = s.ray_of(i) * s.samples;
-    const View<T> view = in.view(i / s.rays);
+    const View<T, Stored> view = in.view(i / s.rays);
     for (int64_t c = lanes.lane(); c < s.channels; c += WARP) sums[i * s.channels + c] = 0;
     T total = 0;
     for (int64_t sample = first; sample < first + s.samples; ++sample) {
@@ -29,8 +29,8 @@ __global__ void look(LookArrays<T> in, T* sums, T* shares) {
   }
 }
 
-template <typename T>
-__global__ void look_backward_weights(LookArrays<T> in, const T* grad, const T* grad_share, T* to_weights) {
+template <typename T, typename Stored>
+__global__ void look_backward_weights(LookArrays<T, Stored> in, const T* grad, const T* grad_share, T* to_weights) {
   const LookSizes& s = in.size;
   for (int64_t sample = first_thread(); sample < s.batch * s.rays * s.samples; sample += all_threads()) {
     const int64_t ray = sample / s.samples, first = ray / s.rays * s.views;
@@ -64,14 +64,14 @@ __global__ void look_backward_maps(LookArrays<T> in, const T* grad, T* to_maps) 
 struct Cuda : OnDeviceOf {
   using OnDeviceOf::OnDeviceOf;
 
-  template <typename T>
-  void forward(const LookArrays<T>& in, T* sums, T* shares) const {
-    run("sample_views_composite", look<T>, in.size.batch * in.size.views * in.size.rays * WARP, in, sums, shares);
+  template <typename T, typename Stored>
+  void forward(const LookArrays<T, Stored>& in, T* sums, T* shares) const {
+    run("sample_views_composite", look<T, Stored>, in.size.batch * in.size.views * in.size.rays * WARP, in, sums, shares);
   }
 
-  template <typename T>
-  void weight_backward(const LookArrays<T>& in, const T* grad, const T* grad_share, T* to_weights) const {
-    run("sample_views_composite_weight_backward", look_backward_weights<T>, in.size.batch * in.size.rays * in.size.samples, in,
+  template <typename T, typename Stored>
+  void weight_backward(const LookArrays<T, Stored>& in, const T* grad, const T* grad_share, T* to_weights) const {
+    run("sample_views_composite_weight_backward", look_backward_weights<T, Stored>, in.size.batch * in.size.rays * in.size.samples, in,
         grad, grad_share, to_weights);
   }
 

@@ -5,8 +5,8 @@
 namespace scene3d {
 namespace {
 
-template <typename T>
-__global__ void gather(Positions<T> in, const T* maps, T* out) {
+template <typename T, typename Stored>
+__global__ void gather(Positions<T> in, const Stored* maps, T* out) {
   const ViewSizes& s = in.size;
   for (int64_t item = first_thread(); item < s.views * s.positions * s.channels; item += all_threads()) {
     const int64_t i = item / s.channels;
@@ -30,8 +30,8 @@ __global__ void scatter(Positions<T> in, const T* grad, T* to_maps) {
   }
 }
 
-template <typename T>
-__global__ void slopes(Positions<T> in, const T* grad, const T* maps, T* to_pixels) {
+template <typename T, typename Stored>
+__global__ void slopes(Positions<T> in, const T* grad, const Stored* maps, T* to_pixels) {
   const WarpLanes lanes;
   const ViewSizes& s = in.size;
   for (int64_t i = first_thread() / WARP; i < s.views * s.positions; i += all_threads() / WARP) {
@@ -39,7 +39,7 @@ __global__ void slopes(Positions<T> in, const T* grad, const T* maps, T* to_pixe
     T along[4] = {0, 0, 0, 0};
     for (int64_t c = lanes.lane(); c < s.channels; c += WARP)
       for (int k = 0; k < 4; ++k)
-        along[k] += maps[(s.first_cell(i) + corners.cell[k]) * s.channels + c] * grad[i * s.channels + c];
+        along[k] += T(maps[(s.first_cell(i) + corners.cell[k]) * s.channels + c]) * grad[i * s.channels + c];
     for (int k = 0; k < 4; ++k) along[k] = lanes.sum(along[k]);
     if (lanes.lane() == 0) corners.slopes(along, to_pixels + 2 * i);
   }
@@ -48,9 +48,9 @@ __global__ void slopes(Positions<T> in, const T* grad, const T* maps, T* to_pixe
 struct Cuda : OnDeviceOf {
   using OnDeviceOf::OnDeviceOf;
 
-  template <typename T>
-  void forward(const Positions<T>& in, const T* maps, T* out) const {
-    run("sample_views", gather<T>, in.size.views * in.size.positions * in.size.channels, in, maps, out);
+  template <typename T, typename Stored>
+  void forward(const Positions<T>& in, const Stored* maps, T* out) const {
+    run("sample_views", gather<T, Stored>, in.size.views * in.size.positions * in.size.channels, in, maps, out);
   }
 
   template <typename T>
@@ -58,9 +58,9 @@ struct Cuda : OnDeviceOf {
     run("sample_views_map_backward", scatter<T>, in.size.views * in.size.positions * in.size.channels, in, grad, to_maps);
   }
 
-  template <typename T>
-  void pixel_backward(const Positions<T>& in, const T* grad, const T* maps, T* to_pixels) const {
-    run("sample_views_pixel_backward", slopes<T>, in.size.views * in.size.positions * WARP, in, grad, maps, to_pixels);
+  template <typename T, typename Stored>
+  void pixel_backward(const Positions<T>& in, const T* grad, const Stored* maps, T* to_pixels) const {
+    run("sample_views_pixel_backward", slopes<T, Stored>, in.size.views * in.size.positions * WARP, in, grad, maps, to_pixels);
   }
 };
 

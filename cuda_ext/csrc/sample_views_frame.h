@@ -23,30 +23,28 @@ struct Positions {
 };
 
 inline ViewSizes view_sizes(const char* op, const Tensor& maps, const Tensor& pixels) {
-  check_floating(op, "maps", maps);
+  check_floating(op, "pixels", pixels);
   check_shape(op, "maps", maps, {-1, -1, -1, -1});
   check_shape(op, "pixels", pixels, {maps.size(0), -1, 2});
-  check_like(op, {{"pixels", pixels}}, maps, "maps");
+  check_stored(op, {{"maps", maps}}, pixels, "pixels");
   STD_TORCH_CHECK(maps.size(1) > 0 && maps.size(2) > 0, op, ": maps: expected at least one pixel, got shape ",
                   shape_of(maps));
   return {maps.size(0), maps.size(1), maps.size(2), maps.size(3), pixels.size(1)};
 }
 
-inline Tensor view_gradient(const char* op, const ViewSizes& s, const Tensor& grad, const Tensor& pixels) {
+inline void check_view_gradient(const char* op, const ViewSizes& s, const Tensor& grad, const Tensor& pixels) {
   check_shape(op, "grad", grad, {s.views, s.positions, s.channels});
   check_like(op, {{"grad", grad}}, pixels, "pixels");
-  return rows(grad);
 }
 
 template <typename Driver>
 Tensor sample_views(const Tensor& maps, const Tensor& pixels) {
   const ViewSizes s = view_sizes("sample_views", maps, pixels);
+  Tensor out = empty(pixels, {s.views, s.positions, s.channels});
   const Driver on(pixels);
-  const Tensor map = rows(maps), place = rows(pixels);
-  Tensor out = empty(place, {s.views, s.positions, s.channels});
-  with_scalar(place, [&](auto zero) {
-    using T = decltype(zero);
-    on.forward(Positions<T>{s, read<T>(place)}, read<T>(map), write<T>(out));
+  with_types<Driver>(pixels, maps, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    on.forward(Positions<T>{s, rows.of<T>(pixels)}, rows.of<Stored>(maps), write<T>(out));
   });
   return out;
 }
@@ -55,12 +53,12 @@ template <typename Driver>
 Tensor sample_views_map_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixels) {
   const char* op = "sample_views_map_backward";
   const ViewSizes s = view_sizes(op, maps, pixels);
+  check_view_gradient(op, s, grad, pixels);
+  Tensor out = zeros(pixels, {s.views, s.height, s.width, s.channels});
   const Driver on(pixels);
-  const Tensor above = view_gradient(op, s, grad, pixels), place = rows(pixels);
-  Tensor out = zeros(place, {s.views, s.height, s.width, s.channels});
-  with_scalar(place, [&](auto zero) {
-    using T = decltype(zero);
-    on.map_backward(Positions<T>{s, read<T>(place)}, read<T>(above), write<T>(out));
+  with_scalar(pixels, [&]<typename T>(T) {
+    Rows rows;
+    on.map_backward(Positions<T>{s, rows.of<T>(pixels)}, rows.of<T>(grad), write<T>(out));
   });
   return out;
 }
@@ -69,12 +67,12 @@ template <typename Driver>
 Tensor sample_views_pixel_backward(const Tensor& grad, const Tensor& maps, const Tensor& pixels) {
   const char* op = "sample_views_pixel_backward";
   const ViewSizes s = view_sizes(op, maps, pixels);
+  check_view_gradient(op, s, grad, pixels);
+  Tensor out = empty(pixels, {s.views, s.positions, 2});
   const Driver on(pixels);
-  const Tensor map = rows(maps), above = view_gradient(op, s, grad, pixels), place = rows(pixels);
-  Tensor out = torch::stable::empty_like(place);
-  with_scalar(place, [&](auto zero) {
-    using T = decltype(zero);
-    on.pixel_backward(Positions<T>{s, read<T>(place)}, read<T>(above), read<T>(map), write<T>(out));
+  with_types<Driver>(pixels, maps, [&]<typename T, typename Stored>(T, Stored) {
+    Rows rows;
+    on.pixel_backward(Positions<T>{s, rows.of<T>(pixels)}, rows.of<T>(grad), rows.of<Stored>(maps), write<T>(out));
   });
   return out;
 }

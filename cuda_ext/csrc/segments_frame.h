@@ -11,14 +11,14 @@ Tensor segment_scan(const Tensor& values, const Tensor& offsets, bool exclusive,
   const char* op = "segment_scan";
   check_floating(op, "values", values);
   check_shape(op, "values", values, {-1});
-  const int64_t rays = check_edges(op, offsets), samples = values.size(0);
-  const Tensor v = rows(values), o = rows(offsets);
+  const int64_t count = check_edges(op, offsets), samples = values.size(0);
+  Tensor out = empty(values, {samples});
   const Driver on(values);
-  on.check_offsets(op, o, rays, samples);
-  Tensor out = torch::stable::empty_like(v);
-  with_scalar(v, [&](auto zero) {
-    using T = decltype(zero);
-    on.scan(rays, samples, read<T>(v), read<int64_t>(o), exclusive, reverse, write<T>(out));
+  with_scalar(values, [&]<typename T>(T) {
+    Rows rows;
+    const int64_t* at = rows.of<int64_t>(offsets);
+    on.check_offsets(op, at, count, samples);
+    on.scan(count, samples, rows.of<T>(values), at, exclusive, reverse, write<T>(out));
   });
   return out;
 }
@@ -36,12 +36,12 @@ Tensor sample_pdf(const Tensor& edges, const Tensor& weights, const Tensor& posi
   check_shape(op, "edges", edges, {weights.size(0), weights.size(1) + 1});
   check_shape(op, "positions", positions, {weights.size(0), -1});
   check_like(op, {{"edges", edges}, {"positions", positions}}, weights, "weights");
-  const Tensor e = rows(edges), w = rows(weights), p = rows(positions);
-  Tensor out = torch::stable::empty_like(p);
+  const HistogramSizes s{weights.size(0), weights.size(1), positions.size(1)};
+  Tensor out = empty(positions, {s.rays, s.positions});
   const Driver on(weights);
-  with_scalar(w, [&](auto zero) {
-    using T = decltype(zero);
-    on.sample(HistogramSizes{w.size(0), w.size(1), p.size(1)}, read<T>(e), read<T>(w), read<T>(p), write<T>(out));
+  with_scalar(weights, [&]<typename T>(T) {
+    Rows rows;
+    on.sample(s, rows.of<T>(edges), rows.of<T>(weights), rows.of<T>(positions), write<T>(out));
   });
   return out;
 }

@@ -49,12 +49,13 @@ template <typename Driver>
 Tensor voxel_walk_count(const Tensor& origins, const Tensor& directions, const Tensor& near, const Tensor& far, Doubles grid,
                         Sizes shape) {
   const char* op = "voxel_walk_count";
-  const RayArguments rays(op, origins, directions, near, far);
-  Tensor out = empty(origins, {rays.count}, Type::Long);
+  const int64_t count = check_rays(op, origins, directions, near, far);
+  Tensor out = empty(origins, {count}, Type::Long);
   const Driver on(origins);
-  with_scalar(origins, [&](auto zero) {
-    using T = decltype(zero);
-    on.count(grid_of<T>(op, grid, shape), rays.pointers<T>(), write<int64_t>(out));
+  with_scalar(origins, [&]<typename T>(T) {
+    Rows rows;
+    const Rays<T> rays{count, rows.of<T>(origins), rows.of<T>(directions), rows.of<T>(near), rows.of<T>(far)};
+    on.count(grid_of<T>(op, grid, shape), rays, write<int64_t>(out));
   });
   return out;
 }
@@ -64,14 +65,14 @@ std::tuple<Tensor, Tensor, Tensor> voxel_walk_fill(const Tensor& origins, const 
                                                    const Tensor& far, Doubles grid, Sizes shape, const Tensor& offsets,
                                                    int64_t total) {
   const char* op = "voxel_walk_fill";
-  const RayArguments rays(op, origins, directions, near, far);
-  rays.check_offsets(op, offsets);
-  const Tensor at = rows(offsets);
+  const int64_t count = check_rays(op, origins, directions, near, far);
+  check_room(op, offsets, count);
   Tensor cells = empty(origins, {total}, Type::Long), enter = empty(origins, {total}), leave = empty(origins, {total});
   const Driver on(origins);
-  with_scalar(origins, [&](auto zero) {
-    using T = decltype(zero);
-    on.fill(grid_of<T>(op, grid, shape), rays.pointers<T>(), read<int64_t>(at),
+  with_scalar(origins, [&]<typename T>(T) {
+    Rows rows;
+    const Rays<T> rays{count, rows.of<T>(origins), rows.of<T>(directions), rows.of<T>(near), rows.of<T>(far)};
+    on.fill(grid_of<T>(op, grid, shape), rays, rows.of<int64_t>(offsets),
             Walked<T>{total, write<int64_t>(cells), write<T>(enter), write<T>(leave)});
   });
   return {cells, enter, leave};
