@@ -126,7 +126,7 @@ S3D_HD void composite_ray_backward(const Samples<T, Stored>& in, const RayGradie
           to_opacity[i] = to_alpha;
         }
       }
-      behind += alpha * rest;
+      behind = behind * (1 - alpha) + alpha * worth[k];  // behind + alpha rest, but one step a sample from the last
     }
   }
 }

@@ -16,7 +16,7 @@ struct SweepSizes {
   S3D_HD int64_t source_cells() const { return source_height * source_width; }
 };
 
-template <typename T, typename Stored>
+template <typename T, typename Stored = T>
 struct SweepArrays {
   SweepSizes size;
   const Stored *features, *sources;
