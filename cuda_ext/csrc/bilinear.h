@@ -18,7 +18,21 @@ struct Corners {
     out[2] = (1 - x) * y;
     out[3] = x * y;
   }
+
+  // How the sample changes with its position, from the values at the four corners.
+  S3D_HD void slopes(const T at[4], T out[2]) const {
+    out[0] = slope_x ? (at[1] - at[0]) * (1 - y) + (at[3] - at[2]) * y : T(0);
+    out[1] = slope_y ? (at[2] - at[0]) * (1 - x) + (at[3] - at[1]) * x : T(0);
+  }
 };
+
+// One of the channels of a sample.
+template <typename T, typename Stored>
+S3D_HD T blend(const Corners<T>& corners, const T weights[4], const Stored* map, int64_t channels, int64_t channel) {
+  T value = 0;
+  for (int k = 0; k < 4; ++k) value += weights[k] * T(map[corners.cell[k] * channels + channel]);
+  return value;
+}
 
 // Pixel centres lie at +0.5; beyond the outermost centres the border is taken, and NaN counts as 0.
 template <typename T>

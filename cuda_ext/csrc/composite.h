@@ -7,12 +7,12 @@
 
 namespace scene3d {
 
-template <typename T>
+template <typename T, typename Stored = T>
 struct Samples {
-  const T* opacity;    // or density, where lengths are given
-  const T* features;   // [samples, channels]
+  const T* opacity;         // or density, where lengths are given
+  const Stored* features;   // [samples, channels]
   const T* distances;
-  const T* lengths;    // null where opacities are given
+  const T* lengths;         // null where opacities are given
   int64_t count, channels;
 
   S3D_HD T alpha(int64_t i) const {
@@ -30,8 +30,8 @@ struct LaneRow {
   S3D_HD T& operator[](int64_t channel) { return CHANNELS ? kept[channel / Lanes::lanes] : memory[channel]; }
 };
 
-template <int CHANNELS, typename T, typename Lanes>
-S3D_HD void composite_ray(const Samples<T>& in, const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
+template <int CHANNELS, typename T, typename Stored, typename Lanes>
+S3D_HD void composite_ray(const Samples<T, Stored>& in, const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
   const int64_t channels = CHANNELS ? CHANNELS : in.channels;
   LaneRow<CHANNELS, T, Lanes> sum{{}, seen};
   for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum[c] = 0;
@@ -42,8 +42,8 @@ S3D_HD void composite_ray(const Samples<T>& in, const Lanes& lanes, T* seen, T* 
     along += weight * in.distances[i];
     opacity += weight;
     if (lanes.lane() == 0) weights[i] = weight;
-    const T* feature = in.features + i * channels;
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum[c] += weight * feature[c];
+    const Stored* feature = in.features + i * channels;
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum[c] += weight * T(feature[c]);
   }
   if (CHANNELS)
     for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) seen[c] = sum[c];
@@ -61,26 +61,26 @@ struct RayGradients {
 };
 
 // g_i of the samples from, from + 1, ...; see below.
-template <int CHANNELS, typename T, typename Lanes, typename Row>
-S3D_HD void worth_of_samples(const Samples<T>& in, const RayGradients<T>& grad, Row& above, const Lanes& lanes, int64_t from,
-                             int64_t some, T* worth) {
+template <int CHANNELS, typename T, typename Stored, typename Lanes, typename Row>
+S3D_HD void worth_of_samples(const Samples<T, Stored>& in, const RayGradients<T>& grad, Row& above, const Lanes& lanes,
+                             int64_t from, int64_t some, T* worth) {
   const int64_t channels = CHANNELS ? CHANNELS : in.channels;
   if constexpr (CHANNELS > 0 && CHANNELS <= 4 && Lanes::lanes == 1) {
     for (int64_t k = 0; k < some; ++k) {
-      const T* feature = in.features + (from + k) * CHANNELS;
+      const Stored* feature = in.features + (from + k) * CHANNELS;
       T sum = 0;
-      for (int64_t c = 0; c < CHANNELS; ++c) sum += feature[c] * above[c];
+      for (int64_t c = 0; c < CHANNELS; ++c) sum += T(feature[c]) * above[c];
       worth[k] = sum + grad.distance * in.distances[from + k] + grad.total + grad.weights[from + k];
     }
     return;
   }
   for (int64_t k = 0; k < some; ++k) {
     T sum = 0;
-    const T* feature = in.features + (from + k) * channels;
+    const Stored* feature = in.features + (from + k) * channels;
 #if !defined(__CUDACC__)
 #pragma omp simd reduction(+ : sum)
 #endif
-    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum += feature[c] * above[c];
+    for (int64_t c = lanes.lane(); c < channels; c += Lanes::lanes) sum += T(feature[c]) * above[c];
     worth[k] = lanes.sum(sum) + grad.distance * in.distances[from + k] + grad.total + grad.weights[from + k];
   }
 }
@@ -88,9 +88,9 @@ S3D_HD void worth_of_samples(const Samples<T>& in, const RayGradients<T>& grad, 
 // g_i = <dL/dseen, f_i> + dL/ddistance t_i + dL/dtotal + dL/dw_i; from far to near
 // A_{i-1} = a_i g_i + (1 - a_i) A_i, and dL/da_i = T_i (g_i - A_i), dL/df_i = w_i dL/dseen.
 // `to_feature(i, weight)` writes the gradient of the features of sample i: weight times dL/dseen.
-template <int CHANNELS, typename T, typename Lanes, typename ToFeature>
-S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& grad, const Lanes& lanes, T* to_opacity,
-                                   const ToFeature& to_feature, T* to_distances, T* to_lengths) {
+template <int CHANNELS, typename T, typename Stored, typename Lanes, typename ToFeature>
+S3D_HD void composite_ray_backward(const Samples<T, Stored>& in, const RayGradients<T>& grad, const Lanes& lanes,
+                                   T* to_opacity, const ToFeature& to_feature, T* to_distances, T* to_lengths) {
   const int64_t channels = CHANNELS ? CHANNELS : in.channels;
   LaneRow<CHANNELS, T, Lanes> above{{}, const_cast<T*>(grad.seen)};
   if (CHANNELS)
@@ -126,7 +126,7 @@ S3D_HD void composite_ray_backward(const Samples<T>& in, const RayGradients<T>& 
           to_opacity[i] = to_alpha;
         }
       }
-      behind += alpha * rest;
+      behind = behind * (1 - alpha) + alpha * worth[k];  // behind + alpha rest, but one step a sample from the last
     }
   }
 }

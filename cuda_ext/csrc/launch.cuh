@@ -4,6 +4,8 @@
 #include <cuda_runtime.h>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/stable/accelerator.h>
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Half.h>
 
 #include "check.h"
 #include "portable.h"
@@ -13,14 +15,32 @@ namespace scene3d {
 constexpr int THREADS = 256;
 constexpr int WARP = 32;
 
-// Torch's current stream of a tensor's device, which is made the current device for as long as this lives.
+// What drivers for CUDA begin with: torch's current stream of a tensor's device, which is made the current device for as
+// long as this lives.
 class OnDeviceOf {
  public:
-  explicit OnDeviceOf(const Tensor& tensor) : guard_(tensor.get_device_index()) {
+  explicit OnDeviceOf(const Tensor& tensor) : like_(tensor), guard_(tensor.get_device_index()) {
     void* stream = nullptr;
     TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(tensor.get_device_index(), &stream));
     stream_ = static_cast<cudaStream_t>(stream);
   }
+
+  // Nobody looks at offsets in the device's memory: see packed_ray.
+  static void check_offsets(const char*, const int64_t*, int64_t, int64_t) {}
+
+  // Calls body(zero, S{}) with the type that features are stored in: they are read as they lie.
+  template <typename T, typename Body>
+  static void with_stored(T zero, const Tensor& stored, const Body& body) {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      if (stored.scalar_type() == Type::Half) return body(zero, torch::headeronly::Half{});
+      if (stored.scalar_type() == Type::BFloat16) return body(zero, torch::headeronly::BFloat16{});
+    }
+    body(zero, zero);
+  }
+
+  // Memory for numbers that a kernel leaves for the next, or for itself.
+  Tensor scratch(int64_t numbers) const { return empty(like_, {numbers}); }
+  Tensor scratch(int64_t numbers, Type type) const { return empty(like_, {numbers}, type); }
 
   // Kernels stride over their items by the size of the grid, so any grid is right, and this one is large enough.
   template <typename Kernel, typename... Arguments>
@@ -39,6 +59,7 @@ class OnDeviceOf {
   }
 
  private:
+  const Tensor& like_;
   torch::stable::accelerator::DeviceGuard guard_;
   cudaStream_t stream_ = nullptr;
 };

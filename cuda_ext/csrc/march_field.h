@@ -57,7 +57,8 @@ struct LaneSample {
   Place<T> place;
   T corner[4], code[MOST_ENCODED], hidden[KEPT], logit;
 
-  S3D_HD LaneSample(const PixelField<T>& field, const T* point, const Lanes& lanes) : place(field.place(point)) {
+  template <typename Stored>
+  S3D_HD LaneSample(const PixelField<T, Stored>& field, const T* point, const Lanes& lanes) : place(field.place(point)) {
     place.corners.weights(corner);
     encode(place.position, field.encoded, code);
     T sum = 0;
@@ -70,9 +71,9 @@ struct LaneSample {
 };
 
 // Forward of a ray by the lanes of a warp. `sum` has hidden channels, `density` and `weights` a number a sample.
-template <typename T, typename Lanes>
-S3D_HD void march_ray(const PixelField<T>& field, const MarchRay<T>& ray, const Lanes& lanes, T* density, T* weights,
-                      T* unknown, T* sum) {
+template <typename T, typename Stored, typename Lanes>
+S3D_HD void march_ray(const PixelField<T, Stored>& field, const MarchRay<T>& ray, const Lanes& lanes, T* density,
+                      T* weights, T* unknown, T* sum) {
   for (int64_t c = lanes.lane(); c < field.hidden; c += Lanes::lanes) sum[c] = 0;
   T through = 1, outside = 0;
   for (int64_t s = 0; s < ray.samples; ++s) {
@@ -94,8 +95,8 @@ S3D_HD void march_ray(const PixelField<T>& field, const MarchRay<T>& ray, const 
 // Backward of a ray by the lanes of a warp. worth[s] comes in as the gradient of the weight of sample s but for the
 // hidden layer's part and that of `unknown`; logit, valid, worth and through are scratch of a number a sample.
 // give(sample, channel, hidden, gradient before ReLU) takes what is for the map and the first layer.
-template <typename T, typename Lanes, typename Give>
-S3D_HD void march_ray_backward(const PixelField<T>& field, const MarchRay<T>& ray, const MarchGradients<T>& grad,
+template <typename T, typename Stored, typename Lanes, typename Give>
+S3D_HD void march_ray_backward(const PixelField<T, Stored>& field, const MarchRay<T>& ray, const MarchGradients<T>& grad,
                                const Lanes& lanes, T* logit, bool* valid, T* worth, T* through, const Give& give) {
   T light = 1;
   for (int64_t s = 0; s < ray.samples; ++s) {

@@ -1,47 +1,44 @@
 // march_field on the CPU: rays shared out over threads.
-#include <tuple>
-
-#include "march_field_checks.h"
+#include "march_field_frame.h"
 #include "pixel_field_cpu.h"
 
 namespace scene3d {
 namespace {
 
-using Maybe = std::optional<Tensor>;
 constexpr int64_t RAYS_A_THREAD = 8;
 
+// Memory of a thread for one ray's samples.
 template <typename T>
-void points_of(const MarchRay<T>& ray, T* out) {
-  for (int64_t s = 0; s < ray.samples; ++s) ray.point(s, out + 3 * s);
-}
+struct RayBlock {
+  FieldBlock<T> block;
+  std::vector<T> points, worth, through;
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> forward(
-    const Tensor& folded, const Tensor& K, const Tensor& from_position, const Tensor& to_density, const Tensor& bias,
-    const Tensor& origins, const Tensor& directions, const Tensor& distances, const Tensor& images, const Tensor& to_pixels,
-    const Maybe& shown, int64_t height, int64_t width, double near, double far, bool capped) {
-  const char* op = "march_field";
-  const Extent extent{height, width, near, far};
-  const FieldSizes s = field_sizes(op, folded, K, from_position, to_density, bias, extent);
-  const MarchSizes m = march_sizes(op, s, folded, origins, directions, distances, images, to_pixels, shown);
-  const Tensor map = rows(folded), k = rows(K), w = rows(from_position), d = rows(to_density), o = rows(origins);
-  const Tensor v = rows(directions), t = rows(distances), i = rows(images), x = rows(to_pixels);
-  const Maybe visible = shown ? Maybe(rows(*shown)) : Maybe();
-  Tensor density = empty_like_shape(map, {s.batch, m.rays, m.samples}), weights = empty_like_shape(map, {s.batch, m.rays, m.samples});
-  Tensor unknown = empty_like_shape(map, {s.batch, m.rays}), hidden = empty_like_shape(map, {s.batch, m.rays, s.hidden});
-  Tensor colour = empty_like_shape(map, {s.batch, m.views, m.rays, 3}), share = empty_like_shape(map, {s.batch, m.views, m.rays});
-  with_scalar(map, [&](auto zero) {
-    using T = decltype(zero);
-    const FieldPointers<T> field{s, extent, read<T>(map), read<T>(k), nullptr, nullptr, read<T>(bias)};
-    const MarchPointers<T> in{m, read<T>(o), read<T>(v), read<T>(t), read<T>(i), read<T>(x), visible ? read<bool>(*visible) : nullptr, capped};
-    const FieldNetwork<T> network(s, read<T>(w), read<T>(d));
-    torch::stable::parallel_for(0, s.batch * m.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
-      FieldBlock<T> block(network, s, m.samples);
-      std::vector<T> points(3 * m.samples), sum(network.columns);
+  RayBlock(const FieldNetwork<T>& network, const FieldSizes& s, int64_t samples)
+      : block(network, s, samples), points(3 * samples), worth(samples), through(samples) {}
+
+  void look(const PixelField<T>& field, const MarchRay<T>& ray) {
+    for (int64_t s = 0; s < ray.samples; ++s) ray.point(s, points.data() + 3 * s);
+    block.look(field, points.data(), ray.samples);
+  }
+};
+
+struct Cpu : FieldOnHost {
+  using FieldOnHost::FieldOnHost;
+
+  template <typename T>
+  void forward(const FieldPointers<T>& field, const MarchPointers<T>& in, const Marched<T>& out) const {
+    const MarchSizes& m = in.size;
+    const int64_t hidden = field.size.hidden;
+    const FieldNetwork<T> network(field);
+    torch::stable::parallel_for(0, m.batch * m.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
+      RayBlock<T> here(network, field.size, m.samples);
+      const FieldBlock<T>& block = here.block;
+      std::vector<T> sum(network.columns);
       for (int64_t index = begin; index < end; ++index) {
         const MarchRay<T> ray = in.ray(index);
-        points_of(ray, points.data());
-        block.look(field.scene(index / m.rays), points.data(), m.samples);
-        T *dense = write<T>(density) + index * m.samples, *weight = write<T>(weights) + index * m.samples;
+        const int64_t scene = index / m.rays;
+        here.look(field.scene(scene), ray);
+        T *dense = out.density + index * m.samples, *weight = out.weights + index * m.samples;
         std::fill(sum.begin(), sum.end(), T(0));
         T through = 1, outside = 0;
         for (int64_t at = 0; at < m.samples; ++at) {
@@ -53,95 +50,72 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> forward(
           const T* row = block.hidden.data() + at * network.columns;
           for (int64_t c = 0; c < network.columns; ++c) sum[c] += weight[at] * row[c];
         }
-        write<T>(unknown)[index] = outside;
-        std::copy_n(sum.data(), s.hidden, write<T>(hidden) + index * s.hidden);
-        for (int64_t view = 0; view < m.views; ++view) {
-          const int64_t scene = index / m.rays * m.views + view, to = scene * m.rays + index % m.rays;
-          look_along_ray<3>(in.view(scene), points.data(), weight, m.samples, 3, write<T>(colour) + 3 * to, write<T>(share) + to);
+        out.unknown[index] = outside;
+        std::copy_n(sum.data(), hidden, out.hidden + index * hidden);
+        for (int64_t view = scene * m.views; view < (scene + 1) * m.views; ++view) {
+          const int64_t to = view * m.rays + index % m.rays;
+          look_along_ray<3>(in.view(view), here.points.data(), weight, m.samples, 3, out.colour + 3 * to, out.share + to);
         }
       }
     });
-  });
-  return {density, weights, unknown, hidden, colour, share};
-}
+  }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> backward(
-    const Tensor& grad_density, const Tensor& grad_weights, const Tensor& grad_unknown, const Tensor& grad_hidden,
-    const Tensor& grad_colour, const Tensor& grad_share, const Tensor& folded, const Tensor& K, const Tensor& from_position,
-    const Tensor& to_density, const Tensor& bias, const Tensor& origins, const Tensor& directions, const Tensor& distances,
-    const Tensor& images, const Tensor& to_pixels, const Maybe& shown, int64_t height, int64_t width, double near, double far,
-    bool capped) {
-  const char* op = "march_field_backward";
-  const Extent extent{height, width, near, far};
-  const FieldSizes s = field_sizes(op, folded, K, from_position, to_density, bias, extent);
-  const MarchSizes m = march_sizes(op, s, folded, origins, directions, distances, images, to_pixels, shown);
-  check_march_gradients(op, m, folded, grad_density, grad_weights, grad_unknown, grad_hidden, grad_colour, grad_share);
-  const Tensor map = rows(folded), k = rows(K), w = rows(from_position), d = rows(to_density), o = rows(origins);
-  const Tensor v = rows(directions), t = rows(distances), i = rows(images), x = rows(to_pixels);
-  const Tensor gd = rows(grad_density), gw = rows(grad_weights), gu = rows(grad_unknown), gh = rows(grad_hidden);
-  const Tensor gc = rows(grad_colour), gs = rows(grad_share);
-  const Maybe visible = shown ? Maybe(rows(*shown)) : Maybe();
-  Tensor to_map = torch::stable::new_zeros(map, std::vector<int64_t>{s.batch, s.map_height, s.map_width, s.hidden});
-  Tensor to_weights = empty_like_shape(map, {s.hidden, s.encoded}), to_dense = empty_like_shape(map, {s.hidden});
-  Tensor to_bias = empty_like_shape(map, {});
-  with_scalar(map, [&](auto zero) {
-    using T = decltype(zero);
-    const FieldPointers<T> field{s, extent, read<T>(map), read<T>(k), nullptr, nullptr, read<T>(bias)};
-    const MarchPointers<T> in{m, read<T>(o), read<T>(v), read<T>(t), read<T>(i), read<T>(x), visible ? read<bool>(*visible) : nullptr, capped};
-    const FieldNetwork<T> network(s, read<T>(w), read<T>(d));
+  template <typename T>
+  void backward(const FieldPointers<T>& field, const MarchPointers<T>& in, const Marched<const T>& above,
+                const ToField<T>& to) const {
+    const MarchSizes& m = in.size;
+    const FieldNetwork<T> network(field);
     const int64_t each = std::max<int64_t>(512 / m.samples, 1);  // rays that a thread adds up before the map has its turn
-    FieldGradient<T> gradient(s, network, each * m.samples);
-    for (int64_t start = 0; start < s.batch * m.rays; start += FieldGradient<T>::BLOCKS * each) {
-      gradient.begin_turn();
-      torch::stable::parallel_for(0, FieldGradient<T>::BLOCKS, 1, [&](int64_t begin, int64_t end) {
-        FieldBlock<T> block(network, s, m.samples);
-        std::vector<T> points(3 * m.samples), worth(m.samples), through(m.samples);
-        for (int64_t part = begin; part < end; ++part) {
-          const int64_t last = std::min(start + (part + 1) * each, s.batch * m.rays);
-          for (int64_t index = start + part * each; index < last; ++index) {
-            const int64_t scene = index / m.rays;
-            const MarchRay<T> ray = in.ray(index);
-            points_of(ray, points.data());
-            block.look(field.scene(scene), points.data(), m.samples);
-            std::copy_n(read<T>(gw) + index * m.samples, m.samples, worth.data());
-            for (int64_t view = scene * m.views; view < (scene + 1) * m.views; ++view) {
-              const int64_t from = view * m.rays + index % m.rays;
-              look_along_ray_backward<3>(in.view(view), points.data(), m.samples, 3, read<T>(gc) + 3 * from, read<T>(gs)[from], worth.data());
-            }
-            const T* above = read<T>(gh) + index * s.hidden;
-            const T outside = read<T>(gu)[index];
-            T light = 1;
-            for (int64_t at = 0; at < m.samples; ++at) {
-              const T* row = block.hidden.data() + at * network.columns;
-              T along = 0;
-#pragma omp simd reduction(+ : along)
-              for (int64_t c = 0; c < s.hidden; ++c) along += row[c] * above[c];
-              worth[at] += along + (block.valid[at] ? T(0) : outside);
-              through[at] = light;
-              light *= 1 - ray.opacity(at, softplus(block.logit[at]));
-            }
-            march_backward(ray, read<T>(gd) + index * m.samples, block.logit.data(),
-                           reinterpret_cast<const bool*>(block.valid.data()), worth.data(), through.data());
-            gradient.add(
-                part, scene, block, m.samples, [&](int64_t at) { return worth[at]; },
-                [&](int64_t at, T* row) {
-                  for (int64_t c = 0; c < s.hidden; ++c) row[c] += through[at] * above[c];
-                });
-          }
-        }
-      });
-      gradient.end_turn(write<T>(to_map));
+    FieldGradient<T> gradient(field.size, network, each * m.samples);
+    const auto memory = [&] { return RayBlock<T>(network, field.size, m.samples); };
+    gradient.add_all(m.batch * m.rays, each, to, memory, [&](RayBlock<T>& here, int64_t part, int64_t index) {
+      const T* hidden = above.hidden + index * field.size.hidden;
+      ray_backward(field, in, above, hidden, index, here);
+      gradient.add(
+          part, index / m.rays, here.block, m.samples, [&](int64_t at) { return here.worth[at]; },
+          [&](int64_t at, T* row) {
+            for (int64_t c = 0; c < field.size.hidden; ++c) row[c] += here.through[at] * hidden[c];
+          });
+    });
+  }
+
+ private:
+  // Looks again along a ray; then `worth` is the gradient of the logits, and `through` holds the weights.
+  template <typename T>
+  static void ray_backward(const FieldPointers<T>& field, const MarchPointers<T>& in, const Marched<const T>& above,
+                           const T* hidden, int64_t index, RayBlock<T>& here) {
+    const MarchSizes& m = in.size;
+    const MarchRay<T> ray = in.ray(index);
+    const int64_t scene = index / m.rays, first = index * m.samples;
+    const FieldBlock<T>& block = here.block;
+    here.look(field.scene(scene), ray);
+    std::copy_n(above.weights + first, m.samples, here.worth.data());
+    for (int64_t view = scene * m.views; view < (scene + 1) * m.views; ++view) {
+      const int64_t from = view * m.rays + index % m.rays;
+      look_along_ray_backward<3>(in.view(view), here.points.data(), m.samples, 3, above.colour + 3 * from, above.share[from],
+                                 here.worth.data());
     }
-    gradient.network_sums(write<T>(to_weights), write<T>(to_dense), write<T>(to_bias));
-  });
-  return {to_map, to_weights, to_dense, to_bias};
-}
+    const T outside = above.unknown[index];
+    T light = 1;
+    for (int64_t at = 0; at < m.samples; ++at) {
+      const T* row = block.hidden.data() + at * block.network.columns;
+      T along = 0;
+#pragma omp simd reduction(+ : along)
+      for (int64_t c = 0; c < field.size.hidden; ++c) along += row[c] * hidden[c];
+      here.worth[at] += along + (block.valid[at] ? T(0) : outside);
+      here.through[at] = light;
+      light *= 1 - ray.opacity(at, softplus(block.logit[at]));
+    }
+    march_backward(ray, above.density + first, block.logit.data(), reinterpret_cast<const bool*>(block.valid.data()),
+                   here.worth.data(), here.through.data());
+  }
+};
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(scene3d, CPU, m) {
-  m.impl("march_field", TORCH_BOX(&forward));
-  m.impl("march_field_backward", TORCH_BOX(&backward));
+  m.impl("march_field", TORCH_BOX(&march_field<Cpu>));
+  m.impl("march_field_backward", TORCH_BOX(&march_field_backward<Cpu>));
 }
 
 }  // namespace scene3d

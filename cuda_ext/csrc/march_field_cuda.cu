@@ -1,24 +1,20 @@
 // march_field on CUDA: a warp a ray, its lanes share out the hidden layer; then, sample by sample, the views.
-#include <tuple>
-
-#include "march_field_checks.h"
+#include "march_field_frame.h"
 #include "pixel_field.cuh"
 
 namespace scene3d {
 namespace {
 
-using Maybe = std::optional<Tensor>;
-
-template <typename T>
-__global__ void march(FieldPointers<T> fields, MarchPointers<T> in, T* density, T* weights, T* unknown, T* hidden, T* colour,
-                      T* share) {
+template <typename T, typename Stored>
+__global__ void march(FieldPointers<T, Stored> fields, MarchPointers<T> in, Marched<T> out) {
   const WarpLanes lanes;
   const MarchSizes& m = in.size;
-  for (int64_t index = first_thread() / WARP; index < m.field.batch * m.rays; index += all_threads() / WARP) {
+  for (int64_t index = first_thread() / WARP; index < m.batch * m.rays; index += all_threads() / WARP) {
     const int64_t scene = index / m.rays;
     const MarchRay<T> ray = in.ray(index);
-    T* weight = weights + index * m.samples;
-    march_ray(fields.scene(scene), ray, lanes, density + index * m.samples, weight, unknown + index, hidden + index * m.field.hidden);
+    T* weight = out.weights + index * m.samples;
+    march_ray(fields.scene(scene), ray, lanes, out.density + index * m.samples, weight, out.unknown + index,
+              out.hidden + index * fields.size.hidden);
     lanes.wait();
     for (int64_t view = scene * m.views; view < (scene + 1) * m.views; ++view) {
       const View<T> from = in.view(view);
@@ -33,16 +29,11 @@ __global__ void march(FieldPointers<T> fields, MarchPointers<T> in, T* density, 
       for (int c = 0; c < 3; ++c) sum[c] = lanes.sum(sum[c]);
       seen = lanes.sum(seen);
       const int64_t to = view * m.rays + index % m.rays;
-      if (lanes.lane() < 3) colour[3 * to + lanes.lane()] = sum[lanes.lane()];
-      if (lanes.lane() == 0) share[to] = seen;
+      if (lanes.lane() < 3) out.colour[3 * to + lanes.lane()] = sum[lanes.lane()];
+      if (lanes.lane() == 0) out.share[to] = seen;
     }
   }
 }
-
-template <typename T>
-struct Above {
-  const T *density, *weights, *unknown, *hidden, *colour, *share;
-};
 
 // A number a sample, for each sample.
 template <typename T>
@@ -51,14 +42,14 @@ struct Scratch {
   bool* valid;
 };
 
-template <typename T>
-__global__ void march_back(FieldPointers<T> fields, MarchPointers<T> in, Above<T> above, Scratch<T> scratch, T* to_map, T* sums,
-                           bool shared) {
+template <typename T, typename Stored>
+__global__ void march_back(FieldPointers<T, Stored> fields, MarchPointers<T> in, Marched<const T> above, Scratch<T> scratch, T* to_map,
+                           T* sums, bool shared) {
   with_network_sums<T>(fields.size, shared, sums, [&](const NetworkSums<T>& network) {
     const WarpLanes lanes;
     const MarchSizes& m = in.size;
-    const int64_t hidden = m.field.hidden, numbers = m.field.map_height * m.field.map_width * hidden;
-    for (int64_t index = first_thread() / WARP; index < m.field.batch * m.rays; index += all_threads() / WARP) {
+    const int64_t hidden = fields.size.hidden;
+    for (int64_t index = first_thread() / WARP; index < m.batch * m.rays; index += all_threads() / WARP) {
       const int64_t scene = index / m.rays, first = index * m.samples;
       const MarchRay<T> ray = in.ray(index);
       for (int64_t s = lanes.lane(); s < m.samples; s += WARP) {
@@ -76,79 +67,35 @@ __global__ void march_back(FieldPointers<T> fields, MarchPointers<T> in, Above<T
                          scratch.through + first,
                          [&](const LaneSample<T, WarpLanes>& at, int64_t channel, T to_logit, T value, T before) {
                            network.add(at.code, channel, to_logit, value, before);
-                           add_to_corners(to_map + scene * numbers, at, hidden, channel, before);
+                           add_to_corners(to_map + scene * fields.size.map_numbers(), at, hidden, channel, before);
                          });
     }
   });
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> forward(
-    const Tensor& folded, const Tensor& K, const Tensor& from_position, const Tensor& to_density, const Tensor& bias,
-    const Tensor& origins, const Tensor& directions, const Tensor& distances, const Tensor& images, const Tensor& to_pixels,
-    const Maybe& shown, int64_t height, int64_t width, double near, double far, bool capped) {
-  const char* op = "march_field";
-  const Extent extent{height, width, near, far};
-  const FieldSizes s = field_sizes(op, folded, K, from_position, to_density, bias, extent);
-  const MarchSizes m = march_sizes(op, s, folded, origins, directions, distances, images, to_pixels, shown);
-  check_lanes(op, s);
-  const OnDeviceOf device(folded);
-  const Tensor map = rows(folded), k = rows(K), w = transposed(from_position), d = rows(to_density), o = rows(origins);
-  const Tensor v = rows(directions), t = rows(distances), i = rows(images), x = rows(to_pixels);
-  const Maybe visible = shown ? Maybe(rows(*shown)) : Maybe();
-  Tensor density = empty_like_shape(map, {s.batch, m.rays, m.samples}), weights = empty_like_shape(map, {s.batch, m.rays, m.samples});
-  Tensor unknown = empty_like_shape(map, {s.batch, m.rays}), hidden = empty_like_shape(map, {s.batch, m.rays, s.hidden});
-  Tensor colour = empty_like_shape(map, {s.batch, m.views, m.rays, 3}), share = empty_like_shape(map, {s.batch, m.views, m.rays});
-  with_scalar(map, [&](auto zero) {
-    using T = decltype(zero);
-    const FieldPointers<T> fields{s, extent, read<T>(map), read<T>(k), read<T>(w), read<T>(d), read<T>(bias)};
-    const MarchPointers<T> in{m, read<T>(o), read<T>(v), read<T>(t), read<T>(i), read<T>(x), visible ? read<bool>(*visible) : nullptr, capped};
-    device.run(op, march<T>, s.batch * m.rays * WARP, fields, in, write<T>(density), write<T>(weights), write<T>(unknown),
-               write<T>(hidden), write<T>(colour), write<T>(share));
-  });
-  return {density, weights, unknown, hidden, colour, share};
-}
+struct Cuda : FieldOnDevice {
+  using FieldOnDevice::FieldOnDevice;
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> backward(
-    const Tensor& grad_density, const Tensor& grad_weights, const Tensor& grad_unknown, const Tensor& grad_hidden,
-    const Tensor& grad_colour, const Tensor& grad_share, const Tensor& folded, const Tensor& K, const Tensor& from_position,
-    const Tensor& to_density, const Tensor& bias, const Tensor& origins, const Tensor& directions, const Tensor& distances,
-    const Tensor& images, const Tensor& to_pixels, const Maybe& shown, int64_t height, int64_t width, double near, double far,
-    bool capped) {
-  const char* op = "march_field_backward";
-  const Extent extent{height, width, near, far};
-  const FieldSizes s = field_sizes(op, folded, K, from_position, to_density, bias, extent);
-  const MarchSizes m = march_sizes(op, s, folded, origins, directions, distances, images, to_pixels, shown);
-  check_lanes(op, s);
-  check_march_gradients(op, m, folded, grad_density, grad_weights, grad_unknown, grad_hidden, grad_colour, grad_share);
-  const OnDeviceOf device(folded);
-  const Tensor map = rows(folded), k = rows(K), w = transposed(from_position), d = rows(to_density), o = rows(origins);
-  const Tensor v = rows(directions), t = rows(distances), i = rows(images), x = rows(to_pixels);
-  const Tensor gd = rows(grad_density), gw = rows(grad_weights), gu = rows(grad_unknown), gh = rows(grad_hidden);
-  const Tensor gc = rows(grad_colour), gs = rows(grad_share);
-  const Maybe visible = shown ? Maybe(rows(*shown)) : Maybe();
-  const std::vector<int64_t> all{s.batch, m.rays, m.samples};
-  Tensor logit = empty_like_shape(map, all), worth = empty_like_shape(map, all), through = empty_like_shape(map, all);
-  Tensor valid = torch::stable::new_empty(map, all, Type::Bool);
-  Tensor to_map = torch::stable::new_zeros(map, std::vector<int64_t>{s.batch, s.map_height, s.map_width, s.hidden});
-  Tensor sums = torch::stable::new_zeros(map, std::vector<int64_t>{network_numbers(s)});
-  with_scalar(map, [&](auto zero) {
-    using T = decltype(zero);
-    const FieldPointers<T> fields{s, extent, read<T>(map), read<T>(k), read<T>(w), read<T>(d), read<T>(bias)};
-    const MarchPointers<T> in{m, read<T>(o), read<T>(v), read<T>(t), read<T>(i), read<T>(x), visible ? read<bool>(*visible) : nullptr, capped};
-    const Above<T> above{read<T>(gd), read<T>(gw), read<T>(gu), read<T>(gh), read<T>(gc), read<T>(gs)};
-    const Scratch<T> scratch{write<T>(logit), write<T>(worth), write<T>(through), write<bool>(valid)};
-    const int64_t shared = shared_bytes<T>(s);
-    device.run_in(op, march_back<T>, s.batch * m.rays * WARP, MOST_SUMMING_BLOCKS, shared, fields, in, above, scratch,
-                  write<T>(to_map), write<T>(sums), shared > 0);
-  });
-  return field_gradients(s, to_map, sums);
-}
+  template <typename T, typename Stored>
+  void forward(const FieldPointers<T, Stored>& fields, const MarchPointers<T>& in, const Marched<T>& out) const {
+    run("march_field", march<T, Stored>, in.size.batch * in.size.rays * WARP, fields, in, out);
+  }
+
+  template <typename T, typename Stored>
+  void backward(const FieldPointers<T, Stored>& fields, const MarchPointers<T>& in, const Marched<const T>& above,
+                const ToField<T>& to) const {
+    const int64_t rays = in.size.batch * in.size.rays, all = rays * in.size.samples;
+    Tensor logit = scratch(all), worth = scratch(all), through = scratch(all), valid = scratch(all, Type::Bool);
+    const Scratch<T> memory{write<T>(logit), write<T>(worth), write<T>(through), write<bool>(valid)};
+    run_summing("march_field_backward", march_back<T, Stored>, fields.size, rays, to, fields, in, above, memory, to.folded);
+  }
+};
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(scene3d, CUDA, m) {
-  m.impl("march_field", TORCH_BOX(&forward));
-  m.impl("march_field_backward", TORCH_BOX(&backward));
+  m.impl("march_field", TORCH_BOX(&march_field<Cuda>));
+  m.impl("march_field_backward", TORCH_BOX(&march_field_backward<Cuda>));
 }
 
 }  // namespace scene3d

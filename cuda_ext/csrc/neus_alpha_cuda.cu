@@ -1,9 +1,7 @@
 // neus_alpha on CUDA: a thread a section; the gradient of the sharpness is summed a block at a time, in double, and the
 // blocks' sums by one thread in order, so that it repeats itself.
-#include <tuple>
-
 #include "launch.cuh"
-#include "neus_alpha_checks.h"
+#include "neus_alpha_frame.h"
 
 namespace scene3d {
 namespace {
@@ -11,22 +9,21 @@ namespace {
 constexpr int64_t SUMS = 256;
 
 template <typename T>
-__global__ void alphas(int64_t count, const T* sdf, const T* cosine, const T* length, const T* sharpness, T anneal, T* out) {
-  for (int64_t i = first_thread(); i < count; i += all_threads())
-    out[i] = Section<T>(sdf[i], cosine[i], length[i], *sharpness, anneal).alpha();
+__global__ void alphas(SectionPointers<T> in, T* out) {
+  for (int64_t i = first_thread(); i < in.count; i += all_threads())
+    out[i] = Section<T>(in.sdf[i], in.cosine[i], in.length[i], *in.sharpness, in.anneal).alpha();
 }
 
 template <typename T>
-__global__ void alphas_backward(int64_t count, const T* grad, const T* sdf, const T* cosine, const T* length,
-                                const T* sharpness, T anneal, T* to_sdf, T* to_cosine, T* to_length, double* sums) {
+__global__ void alphas_backward(SectionPointers<T> in, const T* grad, ToSections<T> to, double* sums) {
   __shared__ double shared[THREADS];
   double sum = 0;
-  for (int64_t i = first_thread(); i < count; i += all_threads()) {
-    const Section<T> section(sdf[i], cosine[i], length[i], *sharpness, anneal);
-    const SectionGradient<T> found(section, grad[i], sdf[i], length[i], *sharpness);
-    to_sdf[i] = found.sdf;
-    to_cosine[i] = found.cosine;
-    to_length[i] = found.length;
+  for (int64_t i = first_thread(); i < in.count; i += all_threads()) {
+    const Section<T> section(in.sdf[i], in.cosine[i], in.length[i], *in.sharpness, in.anneal);
+    const SectionGradient<T> found(section, grad[i], in.sdf[i], in.length[i], *in.sharpness);
+    to.sdf[i] = found.sdf;
+    to.cosine[i] = found.cosine;
+    to.length[i] = found.length;
     sum += double(found.sharpness);
   }
   shared[threadIdx.x] = sum;
@@ -38,44 +35,29 @@ __global__ void alphas_backward(int64_t count, const T* grad, const T* sdf, cons
   if (threadIdx.x == 0) sums[blockIdx.x] = shared[0];
 }
 
-Tensor forward(const Tensor& sdf, const Tensor& cosine, const Tensor& length, const Tensor& sharpness, double anneal) {
-  const char* op = "neus_alpha";
-  const int64_t count = sections(op, sdf, cosine, length, sharpness);
-  const OnDeviceOf device(sdf);
-  const Tensor f = rows(sdf), c = rows(cosine), d = rows(length);
-  Tensor out = torch::stable::empty_like(f);
-  with_scalar(f, [&](auto zero) {
-    using T = decltype(zero);
-    device.run(op, alphas<T>, count, count, read<T>(f), read<T>(c), read<T>(d), read<T>(sharpness), T(anneal), write<T>(out));
-  });
-  return out;
-}
+struct Cuda : OnDeviceOf {
+  using OnDeviceOf::OnDeviceOf;
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad, const Tensor& sdf, const Tensor& cosine,
-                                                    const Tensor& length, const Tensor& sharpness, double anneal) {
-  const char* op = "neus_alpha_backward";
-  const int64_t count = sections(op, sdf, cosine, length, sharpness);
-  check_like(op, "grad", grad, sdf, "sdf");
-  const OnDeviceOf device(sdf);
-  const Tensor g = rows(grad), f = rows(sdf), c = rows(cosine), d = rows(length);
-  Tensor to_sdf = torch::stable::empty_like(f), to_cosine = torch::stable::empty_like(f);
-  Tensor to_length = torch::stable::empty_like(f), to_sharpness = torch::stable::empty_like(sharpness);
-  const int64_t blocks = smaller<int64_t>(SUMS, larger<int64_t>((count + THREADS - 1) / THREADS, 1));
-  Tensor sums = torch::stable::new_empty(f, std::vector<int64_t>{blocks}, Type::Double);
-  with_scalar(f, [&](auto zero) {
-    using T = decltype(zero);
-    device.run(op, alphas_backward<T>, blocks * THREADS, count, read<T>(g), read<T>(f), read<T>(c), read<T>(d),
-               read<T>(sharpness), T(anneal), write<T>(to_sdf), write<T>(to_cosine), write<T>(to_length), write<double>(sums));
-    device.run(op, add_up<T>, 1, blocks, read<double>(sums), write<T>(to_sharpness));
-  });
-  return {to_sdf, to_cosine, to_length, to_sharpness};
-}
+  template <typename T>
+  void forward(const SectionPointers<T>& in, T* out) const {
+    run("neus_alpha", alphas<T>, in.count, in, out);
+  }
+
+  template <typename T>
+  void backward(const SectionPointers<T>& in, const T* grad, const ToSections<T>& to) const {
+    const char* op = "neus_alpha_backward";
+    const int64_t blocks = smaller<int64_t>(SUMS, larger<int64_t>((in.count + THREADS - 1) / THREADS, 1));
+    Tensor sums = scratch(blocks, Type::Double);
+    run(op, alphas_backward<T>, blocks * THREADS, in, grad, to, write<double>(sums));
+    run(op, add_up<T>, 1, blocks, read<double>(sums), to.sharpness);
+  }
+};
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(scene3d, CUDA, m) {
-  m.impl("neus_alpha", TORCH_BOX(&forward));
-  m.impl("neus_alpha_backward", TORCH_BOX(&backward));
+  m.impl("neus_alpha", TORCH_BOX(&neus_alpha<Cuda>));
+  m.impl("neus_alpha_backward", TORCH_BOX(&neus_alpha_backward<Cuda>));
 }
 
 }  // namespace scene3d

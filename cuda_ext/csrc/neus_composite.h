@@ -10,6 +10,8 @@ namespace scene3d {
 template <typename T>
 struct Sections {
   T *sdf, *cosine, *length;
+
+  S3D_HD Sections from(int64_t first) const { return {sdf + first, cosine + first, length + first}; }
 };
 
 template <typename T, typename Lanes>
@@ -24,18 +26,18 @@ S3D_HD void section_opacities(const Sections<const T>& sections, T sharpness, T 
 }
 
 // `alpha` is scratch of a number a section; it holds the opacities that `in` composites.
-template <int CHANNELS, typename T, typename Lanes>
-S3D_HD void neus_composite_ray(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, Samples<T> in,
-                               const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
+template <int CHANNELS, typename T, typename Stored, typename Lanes>
+S3D_HD void neus_composite_ray(const Sections<const T>& sections, T sharpness, T anneal, T* alpha,
+                               Samples<T, Stored> in, const Lanes& lanes, T* seen, T* distance, T* total, T* weights) {
   section_opacities(sections, sharpness, anneal, in.count, lanes, alpha);
   in.opacity = alpha;
   composite_ray<CHANNELS>(in, lanes, seen, distance, total, weights);
 }
 
 // `alpha` and `to_alpha` are scratch. Returns the gradient of the sharpness.
-template <int CHANNELS, typename T, typename Lanes, typename ToFeature>
+template <int CHANNELS, typename T, typename Stored, typename Lanes, typename ToFeature>
 S3D_HD double neus_composite_ray_backward(const Sections<const T>& sections, T sharpness, T anneal, T* alpha, T* to_alpha,
-                                          Samples<T> in, const RayGradients<T>& grad, const Lanes& lanes,
+                                          Samples<T, Stored> in, const RayGradients<T>& grad, const Lanes& lanes,
                                           const Sections<T>& to, const ToFeature& to_feature, T* to_distances) {
   section_opacities(sections, sharpness, anneal, in.count, lanes, alpha);
   in.opacity = alpha;

@@ -1,22 +1,11 @@
 // The network of a pixel-aligned field on CUDA: laid out for warps, and its gradient added up block by block.
 #pragma once
 
-#include <tuple>
-
 #include "launch.cuh"
 #include "march_field.h"
-#include "pixel_field_checks.h"
+#include "pixel_field_frame.h"
 
 namespace scene3d {
-
-inline void check_lanes(const char* op, const FieldSizes& s) {
-  STD_TORCH_CHECK(s.hidden <= MOST_HIDDEN, op, ": folded: expected at most ", MOST_HIDDEN, " channels on CUDA, got ", s.hidden);
-}
-
-// [encoded, hidden], so that the lanes of a warp read neighbours.
-inline Tensor transposed(const Tensor& weights) {
-  return torch::stable::contiguous(torch::stable::transpose(weights, 0, 1));
-}
 
 // Where the points of a block add what they have for the network: in shared memory where it fits, else in the result.
 template <typename T>
@@ -63,13 +52,45 @@ __device__ void add_to_corners(T* to_map, const LaneSample<T, WarpLanes>& at, in
   for (int k = 0; k < 4; ++k) atomicAdd(to_map + at.place.corners.cell[k] * hidden + channel, at.corner[k] * above);
 }
 
-// The four gradients from the map's and the sums.
-inline std::tuple<Tensor, Tensor, Tensor, Tensor> field_gradients(const FieldSizes& s, const Tensor& to_map, Tensor& sums) {
-  const auto part = [&](int64_t from, int64_t count) { return torch::stable::narrow(sums, 0, from, count); };
+// What was added up for the network, to its gradients.
+template <typename T>
+__global__ void hand_out(FieldSizes s, const T* sums, ToField<T> to) {
   const int64_t weights = s.encoded * s.hidden;
-  const Tensor turned = torch::stable::view(part(0, weights), {s.encoded, s.hidden});
-  return {to_map, transposed(turned), torch::stable::clone(part(weights, s.hidden)),
-          torch::stable::clone(torch::stable::view(part(weights + s.hidden, 1), {}))};
+  for (int64_t i = first_thread(); i < network_numbers(s); i += all_threads()) {
+    if (i < weights) {
+      to.from_position[i % s.hidden * s.encoded + i / s.hidden] = sums[i];
+    } else if (i < weights + s.hidden) {
+      to.to_density[i - weights] = sums[i];
+    } else {
+      *to.bias = sums[i];
+    }
+  }
 }
+
+// What drivers on such a field for CUDA begin with.
+struct FieldOnDevice : OnDeviceOf {
+  using OnDeviceOf::OnDeviceOf;
+
+  static void check_field(const char* op, const FieldSizes& s) {
+    STD_TORCH_CHECK(s.hidden <= MOST_HIDDEN, op, ": folded: expected at most ", MOST_HIDDEN, " channels on CUDA, got ", s.hidden);
+  }
+
+  // [encoded, hidden], so that the lanes of a warp read neighbours.
+  static Tensor first_layer(const Tensor& from_position) {
+    return torch::stable::contiguous(torch::stable::transpose(from_position, 0, 1));
+  }
+
+ protected:
+  // A warp an item, in blocks that add up what they have for the network; kernels take the sums and where they stand last.
+  template <typename T, typename Kernel, typename... Arguments>
+  void run_summing(const char* op, Kernel kernel, const FieldSizes& s, int64_t items, const ToField<T>& to,
+                   Arguments... arguments) const {
+    Tensor sums = scratch(network_numbers(s));
+    torch::stable::zero_(sums);
+    const int64_t shared = shared_bytes<T>(s);
+    run_in(op, kernel, items * WARP, MOST_SUMMING_BLOCKS, shared, arguments..., write<T>(sums), shared > 0);
+    run(op, hand_out<T>, network_numbers(s), s, read<T>(sums), to);
+  }
+};
 
 }  // namespace scene3d

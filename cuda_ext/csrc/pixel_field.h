@@ -23,9 +23,9 @@ struct Place {
 };
 
 // One scene's map, and the network that reads it.
-template <typename T>
+template <typename T, typename Stored = T>
 struct PixelField {
-  const T* map;            // [map_height, map_width, hidden]
+  const Stored* map;       // [map_height, map_width, hidden]
   const T* K;              // [3, 3]
   const T* from_position;  // [encoded, hidden]
   const T* to_density;     // [hidden]
@@ -49,8 +49,7 @@ struct PixelField {
 
   // A channel of the hidden layer.
   S3D_HD T hidden_channel(const Corners<T>& corners, const T weights[4], const T* code, int64_t channel) const {
-    T value = 0;
-    for (int k = 0; k < 4; ++k) value += weights[k] * map[corners.cell[k] * hidden + channel];
+    T value = blend(corners, weights, map, hidden, channel);
     for (int64_t e = 0; e < encoded; ++e) value += code[e] * from_position[e * hidden + channel];
     return value < 0 ? T(0) : value;
   }

@@ -6,10 +6,18 @@
 #include <cstring>
 #include <vector>
 
-#include "pixel_field_checks.h"
+#include "pixel_field_frame.h"
 #include "small_product.h"
 
 namespace scene3d {
+
+// What drivers on such a field for the CPU begin with.
+struct FieldOnHost : OnHost {
+  using OnHost::OnHost;
+
+  static void check_field(const char*, const FieldSizes&) {}
+  static Tensor first_layer(const Tensor& from_position) { return from_position; }
+};
 
 // The network as the products want it: transposed, with columns of zeros up to a whole panel.
 template <typename T>
@@ -17,11 +25,12 @@ struct FieldNetwork {
   int64_t columns;
   std::vector<T> from_position, to_density;
 
-  FieldNetwork(const FieldSizes& s, const T* weights, const T* density)
-      : columns(padded(s.hidden, PANEL<T>)), from_position(s.encoded * columns), to_density(columns) {
-    for (int64_t c = 0; c < s.hidden; ++c) {
-      to_density[c] = density[c];
-      for (int64_t e = 0; e < s.encoded; ++e) from_position[e * columns + c] = weights[c * s.encoded + e];
+  explicit FieldNetwork(const FieldPointers<T>& field)
+      : columns(padded(field.size.hidden, PANEL<T>)), from_position(field.size.encoded * columns), to_density(columns) {
+    const int64_t encoded = field.size.encoded;
+    for (int64_t c = 0; c < field.size.hidden; ++c) {
+      to_density[c] = field.to_density[c];
+      for (int64_t e = 0; e < encoded; ++e) from_position[e * columns + c] = field.from_position[c * encoded + e];
     }
   }
 };
@@ -96,7 +105,22 @@ class FieldGradient {
         sums_(BLOCKS * (s.encoded + 1) * network.columns),
         bias_(BLOCKS) {}
 
-  void begin_turn() { std::fill(counts_.begin(), counts_.end(), 0); }
+  // Adds jobs, `each` of them a block: add(memory, block, job) adds one, with memory of a thread that `make` gives.
+  template <typename Make, typename Add>
+  void add_all(int64_t jobs, int64_t each, const ToField<T>& to, const Make& make, const Add& add) {
+    for (int64_t start = 0; start < jobs; start += BLOCKS * each) {
+      std::fill(counts_.begin(), counts_.end(), 0);
+      torch::stable::parallel_for(0, BLOCKS, 1, [&](int64_t begin, int64_t end) {
+        auto memory = make();
+        for (int64_t block = begin; block < end; ++block) {
+          const int64_t first = start + block * each, last = std::min(first + each, jobs);
+          for (int64_t job = first; job < last; ++job) add(memory, block, job);
+        }
+      });
+      end_turn(to.folded);
+    }
+    network_sums(to);
+  }
 
   // Adds points of scene `scene` to a block. `above(i)` is the gradient of the logit of point i, and add_hidden(i, row)
   // adds that of its hidden layer to a row which has what the logit gives.
@@ -126,6 +150,7 @@ class FieldGradient {
     counts_[block] += count;
   }
 
+ private:
   void end_turn(T* to_folded) const {
     const int64_t all = size_.batch * size_.map_height;
     const int64_t owners = std::min<int64_t>(torch::stable::get_num_threads(), std::max<int64_t>(all, 1));
@@ -135,21 +160,20 @@ class FieldGradient {
     });
   }
 
-  void network_sums(T* to_from_position, T* to_density, T* to_bias) const {
-    std::fill_n(to_from_position, size_.hidden * size_.encoded, T(0));
-    std::fill_n(to_density, size_.hidden, T(0));
-    *to_bias = 0;
+  void network_sums(const ToField<T>& to) const {
+    std::fill_n(to.from_position, size_.hidden * size_.encoded, T(0));
+    std::fill_n(to.to_density, size_.hidden, T(0));
+    *to.bias = 0;
     for (int64_t block = 0; block < BLOCKS; ++block) {
       const T* sums = sums_.data() + block * (size_.encoded + 1) * columns_;
       for (int64_t c = 0; c < size_.hidden; ++c) {
-        for (int64_t e = 0; e < size_.encoded; ++e) to_from_position[c * size_.encoded + e] += sums[e * columns_ + c];
-        to_density[c] += sums[size_.encoded * columns_ + c];
+        for (int64_t e = 0; e < size_.encoded; ++e) to.from_position[c * size_.encoded + e] += sums[e * columns_ + c];
+        to.to_density[c] += sums[size_.encoded * columns_ + c];
       }
-      *to_bias += bias_[block];
+      *to.bias += bias_[block];
     }
   }
 
- private:
   void add_to_cells(T* to_folded, int64_t from, int64_t to) const {
     for (int64_t block = 0; block < BLOCKS; ++block) {
       for (int64_t i = block * points_; i < block * points_ + counts_[block]; ++i) {

@@ -28,22 +28,22 @@ struct Epipolar {
 };
 
 // Sum over channels of |here - there|, or of here * there, with `there` sampled bilinearly from a channels-last map.
-template <int CHANNELS, bool DOT, typename T>
-S3D_HD T sweep_cost(const T* here, const T* map, const Corners<T>& corners, int64_t count) {
+template <int CHANNELS, bool DOT, typename T, typename Stored>
+S3D_HD T sweep_cost(const Stored* here, const Stored* map, const Corners<T>& corners, int64_t count) {
   const int64_t channels = CHANNELS ? CHANNELS : count;
   T w[4];
   corners.weights(w);
-  const T* a = map + corners.cell[0] * channels;
-  const T* b = map + corners.cell[1] * channels;
-  const T* c = map + corners.cell[2] * channels;
-  const T* d = map + corners.cell[3] * channels;
+  const Stored* a = map + corners.cell[0] * channels;
+  const Stored* b = map + corners.cell[1] * channels;
+  const Stored* c = map + corners.cell[2] * channels;
+  const Stored* d = map + corners.cell[3] * channels;
   T sum = 0;
 #if !defined(__CUDACC__)
 #pragma omp simd reduction(+ : sum)
 #endif
   for (int64_t k = 0; k < channels; ++k) {
-    const T there = w[0] * a[k] + w[1] * b[k] + w[2] * c[k] + w[3] * d[k];
-    sum += DOT ? here[k] * there : std::abs(here[k] - there);
+    const T there = w[0] * T(a[k]) + w[1] * T(b[k]) + w[2] * T(c[k]) + w[3] * T(d[k]);
+    sum += DOT ? T(here[k]) * there : std::abs(T(here[k]) - there);
   }
   return sum;
 }

@@ -1,138 +1,106 @@
 // plane_sweep on CUDA: a thread a hypothesis of a pixel, then a thread a pixel for the least of them.
-#include <limits>
-#include <tuple>
-
 #include "launch.cuh"
-#include "plane_sweep_checks.h"
+#include "plane_sweep_frame.h"
 
 namespace scene3d {
 namespace {
 
-template <bool DOT, typename T>
-__global__ void costs(SweepSizes s, SweepArrays<T> in, T margin, T* cost, uint8_t* count) {
-  const int64_t cells = s.height * s.width, source_cells = s.source_height * s.source_width;
-  for (int64_t item = first_thread(); item < s.batch * s.hypotheses * cells; item += all_threads()) {
-    const int64_t pixel = item % cells, d = item / cells % s.hypotheses, b = item / cells / s.hypotheses;
-    const T x = T(pixel % s.width) + T(0.5), y = T(pixel / s.width) + T(0.5), depth = depth_of(s, in, b, d, pixel);
-    T sum = 0;
+// What a thread works on.
+struct Hypothesis {
+  int64_t pixel, d, b;
+
+  __device__ Hypothesis(const SweepSizes& s, int64_t item)
+      : pixel(item % s.cells()), d(item / s.cells() % s.hypotheses), b(item / s.cells() / s.hypotheses) {}
+};
+
+template <bool DOT, typename T, typename Stored>
+__global__ void costs(SweepArrays<T, Stored> in, Swept<T> out) {
+  const SweepSizes& s = in.size;
+  for (int64_t item = first_thread(); item < s.batch * s.hypotheses * s.cells(); item += all_threads()) {
+    const Hypothesis at(s, item);
+    const T depth = in.depth(at.b, at.d, at.pixel);
+    T sum = 0, u, v;
     int seen = 0;
-    for (int64_t view = b * s.views; view < (b + 1) * s.views; ++view) {
-      const Epipolar<T> line(in.pixel_to_source + view * 9, in.shift + view * 3, x, y);
-      T u, v;
-      if (!line.at(depth, s.source_height, s.source_width, margin, &u, &v)) continue;
-      sum += sweep_cost<0, DOT>(in.features + (b * cells + pixel) * s.channels,
-                                in.sources + view * source_cells * s.channels,
-                                corners_at(u, v, s.source_height, s.source_width), s.channels);
+    for (int64_t view = at.b * s.views; view < (at.b + 1) * s.views; ++view) {
+      if (!in.place(in.line(view, at.pixel), depth, &u, &v)) continue;
+      sum += sweep_cost<0, DOT>(in.here(at.b, at.pixel), in.source(view), in.corners(u, v), s.channels);
       ++seen;
     }
-    cost[item] = seen ? sum / (T(seen) * T(s.channels)) : T(0);
-    count[item] = static_cast<uint8_t>(seen);
+    out.cost[item] = seen ? sum / (T(seen) * T(s.channels)) : T(0);
+    out.count[item] = static_cast<uint8_t>(seen);
   }
 }
 
 template <typename T>
-__global__ void least(SweepSizes s, const T* cost, const uint8_t* count, int64_t* lowest, T* confidence) {
-  const int64_t cells = s.height * s.width;
+__global__ void least(SweepSizes s, Swept<T> out) {
+  const int64_t cells = s.cells();
   for (int64_t item = first_thread(); item < s.batch * cells; item += all_threads()) {
     const int64_t first = item / cells * s.hypotheses * cells + item % cells;
     int64_t best = 0, known = 0;
-    T value = std::numeric_limits<T>::infinity();
+    T value = T(INFINITY);
     for (int64_t d = 0; d < s.hypotheses; ++d) {
-      if (!count[first + d * cells]) continue;
+      if (!out.count[first + d * cells]) continue;
       ++known;
-      if (cost[first + d * cells] < value) value = cost[first + d * cells], best = d;
+      if (out.cost[first + d * cells] < value) value = out.cost[first + d * cells], best = d;
     }
-    lowest[item] = best;
-    confidence[item] = T(known) / T(s.hypotheses > 0 ? s.hypotheses : 1);
+    out.lowest[item] = best;
+    out.confidence[item] = T(known) / T(s.hypotheses > 0 ? s.hypotheses : 1);
   }
 }
 
-template <bool DOT, typename T>
-__global__ void costs_backward(SweepSizes s, SweepArrays<T> in, T margin, const T* grad, T* to_features, T* to_sources) {
-  const int64_t cells = s.height * s.width, source_cells = s.source_height * s.source_width;
-  for (int64_t item = first_thread(); item < s.batch * s.hypotheses * cells; item += all_threads()) {
-    const int64_t pixel = item % cells, d = item / cells % s.hypotheses, b = item / cells / s.hypotheses;
+template <bool DOT, typename T, typename Stored>
+__global__ void costs_backward(SweepArrays<T, Stored> in, const T* grad, T* to_features, T* to_sources) {
+  const SweepSizes& s = in.size;
+  for (int64_t item = first_thread(); item < s.batch * s.hypotheses * s.cells(); item += all_threads()) {
     if (grad[item] == 0) continue;
-    const T x = T(pixel % s.width) + T(0.5), y = T(pixel / s.width) + T(0.5), depth = depth_of(s, in, b, d, pixel);
-    const T* here = in.features + (b * cells + pixel) * s.channels;
-    T* to_here = to_features + (b * cells + pixel) * s.channels;
+    const Hypothesis at(s, item);
+    const T depth = in.depth(at.b, at.d, at.pixel);
+    const Stored* here = in.here(at.b, at.pixel);
+    T* to_here = to_features + (at.b * s.cells() + at.pixel) * s.channels;
     T u, v;
     int seen = 0;
-    for (int64_t view = b * s.views; view < (b + 1) * s.views; ++view)
-      seen += Epipolar<T>(in.pixel_to_source + view * 9, in.shift + view * 3, x, y)
-                  .at(depth, s.source_height, s.source_width, margin, &u, &v);
+    for (int64_t view = at.b * s.views; view < (at.b + 1) * s.views; ++view)
+      seen += in.place(in.line(view, at.pixel), depth, &u, &v);
     const T share = grad[item] / (T(seen > 0 ? seen : 1) * T(s.channels));
-    for (int64_t view = b * s.views; view < (b + 1) * s.views; ++view) {
-      const Epipolar<T> line(in.pixel_to_source + view * 9, in.shift + view * 3, x, y);
-      if (!line.at(depth, s.source_height, s.source_width, margin, &u, &v)) continue;
-      const auto corners = corners_at(u, v, s.source_height, s.source_width);
+    for (int64_t view = at.b * s.views; view < (at.b + 1) * s.views; ++view) {
+      if (!in.place(in.line(view, at.pixel), depth, &u, &v)) continue;
+      const Corners<T> corners = in.corners(u, v);
       T weight[4];
       corners.weights(weight);
-      const int64_t first = view * source_cells;
+      T* to_map = to_sources + view * s.source_cells() * s.channels;
       for (int64_t c = 0; c < s.channels; ++c) {
-        T there = 0;
-        for (int k = 0; k < 4; ++k) there += weight[k] * in.sources[(first + corners.cell[k]) * s.channels + c];
-        const T difference = here[c] - there;
+        const T there = blend(corners, weight, in.source(view), s.channels, c), difference = T(here[c]) - there;
         const T slope = DOT ? share * there : share * T((difference > 0) - (difference < 0));
-        const T pull = DOT ? share * here[c] : -slope;
+        const T pull = DOT ? share * T(here[c]) : -slope;
         atomicAdd(to_here + c, slope);
-        for (int k = 0; k < 4; ++k)
-          atomicAdd(to_sources + (first + corners.cell[k]) * s.channels + c, weight[k] * pull);
+        for (int k = 0; k < 4; ++k) atomicAdd(to_map + corners.cell[k] * s.channels + c, weight[k] * pull);
       }
     }
   }
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& features, const Tensor& sources,
-                                                   const Tensor& pixel_to_source, const Tensor& shift,
-                                                   const Tensor& depths, bool dot, double margin) {
-  const char* op = "plane_sweep";
-  const SweepSizes s = sweep_sizes(op, features, sources, pixel_to_source, shift, depths);
-  const OnDeviceOf device(features);
-  const Tensor f = rows(features), q = rows(sources), a = rows(pixel_to_source), t = rows(shift), z = rows(depths);
-  Tensor cost = empty_like_shape(f, {s.batch, s.hypotheses, s.height, s.width});
-  Tensor count = torch::stable::new_empty(f, std::vector<int64_t>{s.batch, s.hypotheses, s.height, s.width}, Type::Byte);
-  Tensor lowest = torch::stable::new_empty(f, std::vector<int64_t>{s.batch, s.height, s.width}, Type::Long);
-  Tensor confidence = empty_like_shape(f, {s.batch, s.height, s.width});
-  with_scalar(f, [&](auto zero) {
-    using T = decltype(zero);
-    const SweepArrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
-    const int64_t pixels = s.batch * s.height * s.width;
-    const auto kernel = dot ? costs<true, T> : costs<false, T>;
-    device.run(op, kernel, pixels * s.hypotheses, s, in, T(margin), write<T>(cost), write<uint8_t>(count));
-    device.run(op, least<T>, pixels, s, read<T>(cost), read<uint8_t>(count), write<int64_t>(lowest), write<T>(confidence));
-  });
-  return {cost, count, lowest, confidence};
-}
+struct Cuda : OnDeviceOf {
+  using OnDeviceOf::OnDeviceOf;
 
-std::tuple<Tensor, Tensor> backward(const Tensor& grad, const Tensor& features, const Tensor& sources,
-                                    const Tensor& pixel_to_source, const Tensor& shift, const Tensor& depths, bool dot,
-                                    double margin) {
-  const char* op = "plane_sweep_backward";
-  const SweepSizes s = sweep_sizes(op, features, sources, pixel_to_source, shift, depths);
-  check_shape(op, "grad", grad, {s.batch, s.hypotheses, s.height, s.width});
-  check_like(op, "grad", grad, features, "features");
-  const OnDeviceOf device(features);
-  const Tensor g = rows(grad), f = rows(features), q = rows(sources), a = rows(pixel_to_source), t = rows(shift);
-  const Tensor z = rows(depths);
-  Tensor to_features = torch::stable::new_zeros(f, std::vector<int64_t>{s.batch, s.height, s.width, s.channels});
-  Tensor to_sources = torch::stable::new_zeros(
-      f, std::vector<int64_t>{s.batch, s.views, s.source_height, s.source_width, s.channels});
-  with_scalar(f, [&](auto zero) {
-    using T = decltype(zero);
-    const SweepArrays<T> in{read<T>(f), read<T>(q), read<T>(a), read<T>(t), read<T>(z)};
-    const auto kernel = dot ? costs_backward<true, T> : costs_backward<false, T>;
-    device.run(op, kernel, s.batch * s.hypotheses * s.height * s.width, s, in, T(margin), read<T>(g), write<T>(to_features),
-               write<T>(to_sources));
-  });
-  return {to_features, to_sources};
-}
+  template <bool DOT, typename T, typename Stored>
+  void forward(const SweepArrays<T, Stored>& in, const Swept<T>& out) const {
+    const int64_t pixels = in.size.batch * in.size.cells();
+    run("plane_sweep", costs<DOT, T, Stored>, pixels * in.size.hypotheses, in, out);
+    run("plane_sweep", least<T>, pixels, in.size, out);
+  }
+
+  template <bool DOT, typename T, typename Stored>
+  void backward(const SweepArrays<T, Stored>& in, const T* grad, T* to_features, T* to_sources) const {
+    const int64_t items = in.size.batch * in.size.hypotheses * in.size.cells();
+    run("plane_sweep_backward", costs_backward<DOT, T, Stored>, items, in, grad, to_features, to_sources);
+  }
+};
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(scene3d, CUDA, m) {
-  m.impl("plane_sweep", TORCH_BOX(&forward));
-  m.impl("plane_sweep_backward", TORCH_BOX(&backward));
+  m.impl("plane_sweep", TORCH_BOX(&plane_sweep<Cuda>));
+  m.impl("plane_sweep_backward", TORCH_BOX(&plane_sweep_backward<Cuda>));
 }
 
 }  // namespace scene3d

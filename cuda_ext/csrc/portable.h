@@ -1,4 +1,6 @@
 // What lets one source be compiled for the host and for a GPU. No torch, no CUDA header.
+//
+// In this folder T is the type that is computed in, and Stored that of features, which may have half its size.
 #pragma once
 
 #include <cmath>

@@ -1,61 +1,35 @@
 // render_weights on the CPU: a ray at a time, rays shared out over threads.
-#include "check.h"
-#include "render_weights.h"
+#include "render_weights_frame.h"
 
 namespace scene3d {
 namespace {
 
 constexpr int64_t RAYS_A_THREAD = 64;
 
-int64_t rays_of(const Tensor& opacity) {
-  int64_t rays = 1;
-  for (int64_t i = 0; i + 1 < opacity.dim(); ++i) rays *= opacity.size(i);
-  return rays;
-}
+struct Cpu : OnHost {
+  using OnHost::OnHost;
 
-Tensor weights(const Tensor& opacity) {
-  check_floating("render_weights", "opacity", opacity);
-  STD_TORCH_CHECK(opacity.dim() >= 1, "render_weights: opacity: expected samples along the last axis, got a scalar");
-  const Tensor in = rows(opacity);
-  Tensor out = torch::stable::empty_like(in);
-  const int64_t samples = in.size(in.dim() - 1);
-  with_scalar(in, [&](auto zero) {
-    using T = decltype(zero);
-    const T* from = read<T>(in);
-    T* to = write<T>(out);
-    torch::stable::parallel_for(0, rays_of(in), RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
-      for (int64_t ray = begin; ray < end; ++ray) weigh_ray(from + ray * samples, samples, to + ray * samples);
+  template <typename T>
+  void forward(int64_t rays, int64_t samples, const T* opacity, T* weights) const {
+    torch::stable::parallel_for(0, rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
+      for (int64_t ray = begin; ray < end; ++ray) weigh_ray(opacity + ray * samples, samples, weights + ray * samples);
     });
-  });
-  return out;
-}
+  }
 
-Tensor weights_backward(const Tensor& grad, const Tensor& opacity) {
-  check_floating("render_weights_backward", "opacity", opacity);
-  check_like("render_weights_backward", "grad", grad, opacity, "opacity");
-  const Tensor in = rows(opacity), from_above = rows(grad);
-  Tensor out = torch::stable::empty_like(in);
-  const int64_t samples = in.size(in.dim() - 1);
-  with_scalar(in, [&](auto zero) {
-    using T = decltype(zero);
-    const T* g = read<T>(from_above);
-    const T* a = read<T>(in);
-    T* to = write<T>(out);
-    torch::stable::parallel_for(0, rays_of(in), RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
-      for (int64_t ray = begin; ray < end; ++ray) {
-        const int64_t first = ray * samples;
-        weigh_ray_backward(g + first, a + first, samples, to + first);
-      }
+  template <typename T>
+  void backward(int64_t rays, int64_t samples, const T* grad, const T* opacity, T* to_opacity) const {
+    torch::stable::parallel_for(0, rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
+      for (int64_t ray = begin; ray < end; ++ray)
+        weigh_ray_backward(grad + ray * samples, opacity + ray * samples, samples, to_opacity + ray * samples);
     });
-  });
-  return out;
-}
+  }
+};
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(scene3d, CPU, m) {
-  m.impl("render_weights", TORCH_BOX(&weights));
-  m.impl("render_weights_backward", TORCH_BOX(&weights_backward));
+  m.impl("render_weights", TORCH_BOX(&render_weights<Cpu>));
+  m.impl("render_weights_backward", TORCH_BOX(&render_weights_backward<Cpu>));
 }
 
 }  // namespace scene3d

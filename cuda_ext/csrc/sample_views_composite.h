@@ -5,9 +5,9 @@
 
 namespace scene3d {
 
-template <typename T>
+template <typename T, typename Stored = T>
 struct View {
-  const T* map;           // [height, width, channels]
+  const Stored* map;      // [height, width, channels]
   const T* to_pixels;     // [3, 4]
   const bool* valid;      // [height, width], or null
   int64_t height, width;
@@ -29,8 +29,8 @@ struct View {
   }
 };
 
-template <int CHANNELS, typename T>
-S3D_HD void look_along_ray(const View<T>& view, const T* points, const T* weights, int64_t samples, int64_t count, T* sum,
+template <int CHANNELS, typename T, typename Stored>
+S3D_HD void look_along_ray(const View<T, Stored>& view, const T* points, const T* weights, int64_t samples, int64_t count, T* sum,
                            T* share) {
   const int64_t channels = CHANNELS ? CHANNELS : count;
   T kept[CHANNELS ? CHANNELS : 1];  // in registers, where nothing aliases it
@@ -43,11 +43,12 @@ S3D_HD void look_along_ray(const View<T>& view, const T* points, const T* weight
     T w[4];
     corners.weights(w);
     for (int k = 0; k < 4; ++k) w[k] *= weights[s];
-    const T* a = view.map + corners.cell[0] * channels;
-    const T* b = view.map + corners.cell[1] * channels;
-    const T* d = view.map + corners.cell[2] * channels;
-    const T* e = view.map + corners.cell[3] * channels;
-    for (int64_t c = 0; c < channels; ++c) added[c] += w[0] * a[c] + w[1] * b[c] + w[2] * d[c] + w[3] * e[c];
+    const Stored* a = view.map + corners.cell[0] * channels;
+    const Stored* b = view.map + corners.cell[1] * channels;
+    const Stored* d = view.map + corners.cell[2] * channels;
+    const Stored* e = view.map + corners.cell[3] * channels;
+    for (int64_t c = 0; c < channels; ++c)
+      added[c] += w[0] * T(a[c]) + w[1] * T(b[c]) + w[2] * T(d[c]) + w[3] * T(e[c]);
     if (seen) total += weights[s];
   }
   if (CHANNELS)
@@ -56,8 +57,8 @@ S3D_HD void look_along_ray(const View<T>& view, const T* points, const T* weight
 }
 
 // Adds one view's part of the gradient of the weights.
-template <int CHANNELS, typename T>
-S3D_HD void look_along_ray_backward(const View<T>& view, const T* points, int64_t samples, int64_t count, const T* grad,
+template <int CHANNELS, typename T, typename Stored>
+S3D_HD void look_along_ray_backward(const View<T, Stored>& view, const T* points, int64_t samples, int64_t count, const T* grad,
                                     T grad_share, T* to_weights) {
   const int64_t channels = CHANNELS ? CHANNELS : count;
   for (int64_t s = 0; s < samples; ++s) {
@@ -65,15 +66,16 @@ S3D_HD void look_along_ray_backward(const View<T>& view, const T* points, int64_
     const Corners<T> corners = view.look(points + 3 * s, &seen);
     T w[4];
     corners.weights(w);
-    const T* a = view.map + corners.cell[0] * channels;
-    const T* b = view.map + corners.cell[1] * channels;
-    const T* d = view.map + corners.cell[2] * channels;
-    const T* e = view.map + corners.cell[3] * channels;
+    const Stored* a = view.map + corners.cell[0] * channels;
+    const Stored* b = view.map + corners.cell[1] * channels;
+    const Stored* d = view.map + corners.cell[2] * channels;
+    const Stored* e = view.map + corners.cell[3] * channels;
     T worth = seen ? grad_share : T(0);
 #if !defined(__CUDACC__)
 #pragma omp simd reduction(+ : worth)
 #endif
-    for (int64_t c = 0; c < channels; ++c) worth += grad[c] * (w[0] * a[c] + w[1] * b[c] + w[2] * d[c] + w[3] * e[c]);
+    for (int64_t c = 0; c < channels; ++c)
+      worth += grad[c] * (w[0] * T(a[c]) + w[1] * T(b[c]) + w[2] * T(d[c]) + w[3] * T(e[c]));
     to_weights[s] += worth;
   }
 }

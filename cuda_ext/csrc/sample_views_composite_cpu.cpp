@@ -2,123 +2,94 @@
 // channels, whose gradients never meet, so that it is deterministic.
 #include <algorithm>
 
-#include "sample_views_composite_checks.h"
+#include "sample_views_composite_frame.h"
 
 namespace scene3d {
 namespace {
 
 constexpr int64_t RAYS_A_THREAD = 16;
-using Maybe = std::optional<Tensor>;
 
-template <typename Body>
-void with_look_channels(int64_t channels, const Body& body) {
-  switch (channels) {
-    case 3: return body(std::integral_constant<int, 3>{});
-    case 4: return body(std::integral_constant<int, 4>{});
-    case 16: return body(std::integral_constant<int, 16>{});
-    case 32: return body(std::integral_constant<int, 32>{});
-    case 64: return body(std::integral_constant<int, 64>{});
-    default: return body(std::integral_constant<int, 0>{});
-  }
-}
+struct Cpu : OnHost {
+  using OnHost::OnHost;
 
-std::tuple<Tensor, Tensor> forward(const Tensor& maps, const Tensor& points, const Tensor& to_pixels, const Tensor& weights,
-                                   const Maybe& valid) {
-  const LookSizes s = look_sizes("sample_views_composite", maps, points, to_pixels, weights, valid);
-  const Tensor m = rows(maps), p = rows(points), k = rows(to_pixels), w = rows(weights);
-  const Maybe v = valid ? Maybe(rows(*valid)) : Maybe();
-  Tensor sums = empty_like_shape(m, {s.batch, s.views, s.rays, s.channels}), shares = empty_like_shape(m, {s.batch, s.views, s.rays});
-  with_scalar(m, [&](auto zero) {
-    using T = decltype(zero);
-    const LookArrays<T> in{read<T>(m), read<T>(p), read<T>(k), read<T>(w), v ? read<bool>(*v) : nullptr};
-    with_look_channels(s.channels, [&](auto channels) {
+  template <typename T>
+  void forward(const LookArrays<T>& in, T* sums, T* shares) const {
+    const LookSizes& s = in.size;
+    with_count<3, 4, 16, 32, 64>(s.channels, [&](auto channels) {
       torch::stable::parallel_for(0, s.batch * s.views * s.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t view = i / s.rays, ray = view / s.views * s.rays + i % s.rays;
-          look_along_ray<channels()>(in.view(s, view), in.points + ray * s.samples * 3, in.weights + ray * s.samples,
-                                     s.samples, s.channels, write<T>(sums) + i * s.channels, write<T>(shares) + i);
+          const int64_t first = s.ray_of(i) * s.samples;
+          look_along_ray<channels()>(in.view(i / s.rays), in.points + first * 3, in.weights + first, s.samples, s.channels,
+                                     sums + i * s.channels, shares + i);
         }
       });
     });
-  });
-  return {sums, shares};
-}
+  }
 
-Tensor weight_backward(const Tensor& grad, const Tensor& grad_share, const Tensor& maps, const Tensor& points,
-                       const Tensor& to_pixels, const Tensor& weights, const Maybe& valid) {
-  const char* op = "sample_views_composite_weight_backward";
-  const LookSizes s = look_sizes(op, maps, points, to_pixels, weights, valid);
-  check_shape(op, "grad", grad, {s.batch, s.views, s.rays, s.channels});
-  check_shape(op, "grad_share", grad_share, {s.batch, s.views, s.rays});
-  check_like(op, "grad", grad, maps, "maps");
-  check_like(op, "grad_share", grad_share, maps, "maps");
-  const Tensor m = rows(maps), p = rows(points), k = rows(to_pixels), g = rows(grad), h = rows(grad_share);
-  const Maybe v = valid ? Maybe(rows(*valid)) : Maybe();
-  Tensor out = torch::stable::new_zeros(m, std::vector<int64_t>{s.batch, s.rays, s.samples});
-  with_scalar(m, [&](auto zero) {
-    using T = decltype(zero);
-    const LookArrays<T> in{read<T>(m), read<T>(p), read<T>(k), nullptr, v ? read<bool>(*v) : nullptr};
-    with_look_channels(s.channels, [&](auto channels) {
+  template <typename T>
+  void weight_backward(const LookArrays<T>& in, const T* grad, const T* grad_share, T* to_weights) const {
+    const LookSizes& s = in.size;
+    with_count<3, 4, 16, 32, 64>(s.channels, [&](auto channels) {
       torch::stable::parallel_for(0, s.batch * s.rays, RAYS_A_THREAD, [&](int64_t begin, int64_t end) {
         for (int64_t ray = begin; ray < end; ++ray) {
-          for (int64_t view = ray / s.rays * s.views; view < (ray / s.rays + 1) * s.views; ++view) {
+          const int64_t first = ray * s.samples, scene = ray / s.rays;
+          std::fill_n(to_weights + first, s.samples, T(0));
+          for (int64_t view = scene * s.views; view < (scene + 1) * s.views; ++view) {
             const int64_t i = view * s.rays + ray % s.rays;
-            look_along_ray_backward<channels()>(in.view(s, view), in.points + ray * s.samples * 3, s.samples, s.channels,
-                                                read<T>(g) + i * s.channels, read<T>(h)[i], write<T>(out) + ray * s.samples);
+            look_along_ray_backward<channels()>(in.view(view), in.points + first * 3, s.samples, s.channels,
+                                                grad + i * s.channels, grad_share[i], to_weights + first);
           }
         }
       });
     });
-  });
-  return out;
-}
+  }
 
-Tensor map_backward(const Tensor& grad, const Tensor& maps, const Tensor& points, const Tensor& to_pixels,
-                    const Tensor& weights) {
-  const char* op = "sample_views_composite_map_backward";
-  const LookSizes s = look_sizes(op, maps, points, to_pixels, weights, Maybe());
-  check_shape(op, "grad", grad, {s.batch, s.views, s.rays, s.channels});
-  check_like(op, "grad", grad, maps, "maps");
-  const Tensor m = rows(maps), p = rows(points), k = rows(to_pixels), w = rows(weights), g = rows(grad);
-  Tensor out = torch::stable::new_zeros(m, std::vector<int64_t>{s.batch, s.views, s.height, s.width, s.channels});
-  with_scalar(m, [&](auto zero) {
-    using T = decltype(zero);
-    const LookArrays<T> in{read<T>(m), read<T>(p), read<T>(k), read<T>(w), nullptr};
+  template <typename T>
+  void map_backward(const LookArrays<T>& in, const T* grad, T* to_maps) const {
+    const LookSizes& s = in.size;
     const int64_t views = s.batch * s.views, threads = torch::stable::get_num_threads();
     // As many blocks of channels as it takes to keep the threads busy, but none narrower than a cache line.
-    const int64_t blocks = std::clamp<int64_t>((threads + views - 1) / std::max<int64_t>(views, 1), 1, std::max<int64_t>(s.channels / 16, 1));
+    const int64_t wanted = (threads + views - 1) / std::max<int64_t>(views, 1);
+    const int64_t blocks = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(s.channels / 16, 1));
     torch::stable::parallel_for(0, views * blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t job = begin; job < end; ++job) {
-        const int64_t index = job / blocks, from = job % blocks * s.channels / blocks, to = (job % blocks + 1) * s.channels / blocks;
-        const View<T> view = in.view(s, index);
-        T* to_map = write<T>(out) + index * s.height * s.width * s.channels;
-        for (int64_t r = 0; r < s.rays; ++r) {
-          const int64_t ray = index / s.views * s.rays + r;
-          const T* above = read<T>(g) + (index * s.rays + r) * s.channels;
-          for (int64_t i = 0; i < s.samples; ++i) {
-            bool seen;
-            const Corners<T> corners = view.look(in.points + (ray * s.samples + i) * 3, &seen);
-            T weight[4];
-            corners.weights(weight);
-            for (int c = 0; c < 4; ++c) {
-              const T share = weight[c] * in.weights[ray * s.samples + i];
-              T* cell = to_map + corners.cell[c] * s.channels;
-              for (int64_t channel = from; channel < to; ++channel) cell[channel] += share * above[channel];
-            }
-          }
-        }
+        const int64_t from = job % blocks * s.channels / blocks, to = (job % blocks + 1) * s.channels / blocks;
+        add_to_view(in, grad, job / blocks, from, to, to_maps);
       }
     });
-  });
-  return out;
-}
+  }
+
+ private:
+  // Channels [from, to) of the gradient of one view.
+  template <typename T>
+  static void add_to_view(const LookArrays<T>& in, const T* grad, int64_t index, int64_t from, int64_t to, T* to_maps) {
+    const LookSizes& s = in.size;
+    const View<T> view = in.view(index);
+    T* to_map = to_maps + index * s.height * s.width * s.channels;
+    for (int64_t i = index * s.rays; i < (index + 1) * s.rays; ++i) {
+      const T* above = grad + i * s.channels;
+      const int64_t first = s.ray_of(i) * s.samples;
+      for (int64_t sample = first; sample < first + s.samples; ++sample) {
+        bool seen;
+        const Corners<T> corners = view.look(in.points + sample * 3, &seen);
+        T weight[4];
+        corners.weights(weight);
+        for (int k = 0; k < 4; ++k) {
+          const T share = weight[k] * in.weights[sample];
+          T* cell = to_map + corners.cell[k] * s.channels;
+          for (int64_t channel = from; channel < to; ++channel) cell[channel] += share * above[channel];
+        }
+      }
+    }
+  }
+};
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(scene3d, CPU, m) {
-  m.impl("sample_views_composite", TORCH_BOX(&forward));
-  m.impl("sample_views_composite_map_backward", TORCH_BOX(&map_backward));
-  m.impl("sample_views_composite_weight_backward", TORCH_BOX(&weight_backward));
+  m.impl("sample_views_composite", TORCH_BOX(&sample_views_composite<Cpu>));
+  m.impl("sample_views_composite_map_backward", TORCH_BOX(&sample_views_composite_map_backward<Cpu>));
+  m.impl("sample_views_composite_weight_backward", TORCH_BOX(&sample_views_composite_weight_backward<Cpu>));
 }
 
 }  // namespace scene3d

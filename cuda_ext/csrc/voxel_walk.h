@@ -28,7 +28,7 @@ S3D_HD void walk_ray(const Grid<T>& grid, const T* origin, const T* direction, T
     end = smaller(end, larger(one, other));
   }
   if (!(begin < end) || !(std::abs(begin) < T(INFINITY))) return;
-  int64_t cell[3], plane[3];
+  int64_t cell[3], plane[3] = {0, 0, 0};
   T next[3];
   const auto crossing = [&](int axis) {
     return (grid.lower[axis] + grid.size * T(plane[axis]) - origin[axis]) / direction[axis];

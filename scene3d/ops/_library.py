@@ -5,6 +5,10 @@ shapes without data, a backward, and a rule for mixed precision. Compiled kernel
 for the same schema under the CPU or CUDA key, and torch's dispatcher prefers them to the reference.
 They come with `scene3d_ext`, where that is installed; the environment variable SCENE3D_OPS=reference
 leaves them out.
+
+Operators compute in single precision or in double. Features that they only fetch may be stored in half
+of single precision: float16 or bfloat16 beside other arguments in float32. References raise them first;
+backward operators return their gradients in what is computed in.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ def operator(
     fake: Callable[..., Any],
     backward: Callable[..., Any] | None = None,
     save: Callable[..., None] | None = None,
+    stored: tuple[str, ...] = (),
 ) -> Callable[..., Any]:
     """Define ``scene3d::<name>`` and return the callable that goes through torch's dispatcher.
 
@@ -39,17 +44,35 @@ def operator(
         fake: results of the right shape, dtype and device, without data; what `torch.compile` traces.
         backward: ``backward(ctx, *grad_outputs)`` gives one gradient an argument; None if not differentiable.
         save: ``save(ctx, inputs, output)`` keeps what `backward` needs.
+        stored: arguments that may be stored in lower precision than is computed in. `torch.autocast` leaves them as
+            they come, and raises all others to float32.
     """
     name = schema.split("(", 1)[0]
     _library.define(schema)
     _library.impl(name, reference, "CompositeExplicitAutograd")
     torch.library.register_fake(f"scene3d::{name}", fake, lib=_library)
-    # Kernels compute in single precision or better; what a lower one brings is raised on the way in.
-    for device in ("cpu", "cuda"):
-        torch.library.register_autocast(f"scene3d::{name}", device, torch.float32, lib=_library)
     if backward is not None:
         torch.library.register_autograd(f"scene3d::{name}", backward, setup_context=save, lib=_library)
-    return getattr(torch.ops.scene3d, name)
+    op = getattr(torch.ops.scene3d, name)
+    for device in ("cpu", "cuda"):
+        _library.impl(name, _raising(op, device, stored), f"Autocast{device.upper()}")
+    return op
+
+
+def _raising(op: Callable[..., Any], device: str, stored: tuple[str, ...]) -> Callable[..., Any]:
+    """What `torch.autocast` calls instead of an operator."""
+    kept = [argument.name in stored for argument in op.default._schema.arguments]  # type: ignore[attr-defined]
+
+    def raised(value: Any) -> Any:
+        lower = isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float64
+        return value.float() if lower and value.device.type == device else value
+
+    def call(*arguments: Any) -> Any:
+        given = [each if keep else raised(each) for each, keep in zip(arguments, kept, strict=True)]
+        with torch.autocast(device, enabled=False):
+            return op(*given)
+
+    return call
 
 
 def repeatable(op: Callable[..., Any], reference: Callable[..., Any]) -> Callable[..., Any]:

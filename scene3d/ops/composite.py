@@ -43,7 +43,7 @@ def composite(
 
     Args:
         opacity: of every sample, in [0, 1]; or its density (1/m) where `lengths` are given.
-        features: of every sample.
+        features: of every sample; may be stored in float16 or bfloat16 beside the rest in float32.
         distances: of every sample along its ray, metres.
         offsets: ray r has the samples offsets[r] to offsets[r + 1] - 1; from 0 to N, int64. A ray may have none.
         lengths: metres that each sample stands for; then its opacity is 1 - exp(-density * length).
@@ -60,6 +60,7 @@ def reference(
     opacity: Tensor, features: Tensor, distances: Tensor, offsets: Tensor, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Rays padded to one length, some at a time, and weighted sums as products of matrices."""
+    features = features.to(opacity.dtype)
     alpha = opacity if lengths is None else -torch.expm1(-opacity * lengths)
     rays = len(offsets) - 1
     seen, distance, total = features.new_zeros(rays, features.shape[1]), alpha.new_zeros(rays), alpha.new_zeros(rays)
@@ -85,6 +86,7 @@ def reference_backward(
     lengths: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients to opacity (or density), features, distances and lengths (empty where there are none)."""
+    features = features.to(opacity.dtype)
     alpha = opacity if lengths is None else -torch.expm1(-opacity * lengths)
     to_alpha, to_features, to_distances = (torch.zeros_like(each) for each in (alpha, features, distances))
     for part, index, there in _padded(offsets):
@@ -118,7 +120,7 @@ def _padded(offsets: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
 def _fake(opacity: Tensor, features: Tensor, distances: Tensor, offsets: Tensor, lengths: Tensor | None) -> Any:
     rays = offsets.shape[0] - 1
     return (
-        features.new_empty(rays, features.shape[1]),
+        opacity.new_empty(rays, features.shape[1]),
         opacity.new_empty(rays),
         opacity.new_empty(rays),
         torch.empty_like(opacity),
@@ -128,7 +130,8 @@ def _fake(opacity: Tensor, features: Tensor, distances: Tensor, offsets: Tensor,
 def _fake_backward(*tensors: Any) -> Any:
     opacity, features, distances, _, lengths = tensors[4:]
     to_lengths = opacity.new_empty(0) if lengths is None else torch.empty_like(lengths)
-    return torch.empty_like(opacity), torch.empty_like(features), torch.empty_like(distances), to_lengths
+    to_features = opacity.new_empty(features.shape)
+    return torch.empty_like(opacity), to_features, torch.empty_like(distances), to_lengths
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
@@ -138,7 +141,7 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 def _grads(ctx: Any, *grads: Tensor) -> Any:
     saved = ctx.saved_tensors
     opacity, features, distances, lengths = _backward(*grads, *saved)
-    return opacity, features, distances, None, None if saved[4] is None else lengths
+    return opacity, features.to(saved[1].dtype), distances, None, None if saved[4] is None else lengths
 
 
 _INPUTS = "Tensor opacity, Tensor features, Tensor distances, Tensor offsets, Tensor? lengths"
@@ -147,6 +150,7 @@ _backward = operator(
     f"{_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)",
     reference=reference_backward,
     fake=_fake_backward,
+    stored=("features",),
 )
 _forward = operator(
     f"composite({_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)",
@@ -154,4 +158,5 @@ _forward = operator(
     fake=_fake,
     backward=_grads,
     save=_save,
+    stored=("features",),
 )

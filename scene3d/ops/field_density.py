@@ -18,6 +18,7 @@ from scene3d.ops.pixel_field import (
     look,
     look_backward,
     no_gradients,
+    raised,
 )
 
 
@@ -39,7 +40,7 @@ def field_density(
 
 def reference(*arguments: Any) -> tuple[Tensor, Tensor]:
     """Some points at a time."""
-    field, points = FieldArrays(*arguments[:5], *arguments[6:]), arguments[5]
+    field, points = raised(*arguments[:5], *arguments[6:]), arguments[5]
     density, valid = [], []
     for part in points.split(_step(points), dim=1):
         seen = look(field, part)
@@ -50,7 +51,7 @@ def reference(*arguments: Any) -> tuple[Tensor, Tensor]:
 
 def reference_backward(grad: Tensor, *arguments: Any) -> FieldGradients:
     """Gradients to the map and to the network, with everything computed anew."""
-    field, points = FieldArrays(*arguments[:5], *arguments[6:]), arguments[5]
+    field, points = raised(*arguments[:5], *arguments[6:]), arguments[5]
     found = no_gradients(field)
     step = _step(points)
     for part, above in zip(points.split(step, dim=1), grad.split(step, dim=1), strict=True):
@@ -63,8 +64,8 @@ def _step(points: Tensor) -> int:
 
 
 def _fake(*arguments: Any) -> tuple[Tensor, Tensor]:
-    folded, points = arguments[0], arguments[5]
-    return folded.new_empty(points.shape[:2]), folded.new_empty(points.shape[:2], dtype=torch.bool)
+    points = arguments[5]
+    return points.new_empty(points.shape[:2]), points.new_empty(points.shape[:2], dtype=torch.bool)
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
@@ -75,14 +76,15 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _grads(ctx: Any, grad: Tensor, _: Any) -> Any:
     found = _backward(grad, *ctx.saved_tensors, *ctx.extent)
-    return found[0], None, *found[1:], None, None, None, None, None
+    return found[0].to(ctx.saved_tensors[0].dtype), None, *found[1:], None, None, None, None, None
 
 
 _backward = repeatable(
     operator(
         f"field_density_backward(Tensor grad, {ARRAYS}, Tensor points, {EXTENT}) -> (Tensor, Tensor, Tensor, Tensor)",
         reference=reference_backward,
-        fake=lambda grad, *rest: tuple(torch.empty_like(rest[i]) for i in (0, 2, 3, 4)),
+        fake=lambda grad, *rest: tuple(grad.new_empty(rest[i].shape) for i in (0, 2, 3, 4)),
+        stored=("folded",),
     ),
     reference_backward,
 )
@@ -92,4 +94,5 @@ _forward = operator(
     fake=_fake,
     backward=_grads,
     save=_save,
+    stored=("folded",),
 )

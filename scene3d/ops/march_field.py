@@ -24,6 +24,7 @@ from scene3d.ops.pixel_field import (
     look,
     look_backward,
     no_gradients,
+    raised,
 )
 
 
@@ -137,7 +138,7 @@ def _unpack(arguments: tuple) -> tuple[FieldArrays, MarchRays, MarchViews]:
     extent = arguments[11:15]
     origins, directions, distances, images, to_pixels, shown = arguments[5:11]
     rays = MarchRays(origins, directions, distances, capped=arguments[15])
-    return FieldArrays(*arguments[:5], *extent), rays, MarchViews(images, to_pixels, shown)
+    return raised(*arguments[:5], *extent), rays, MarchViews(images, to_pixels, shown)
 
 
 def _parts(rays: MarchRays) -> list[MarchRays]:
@@ -164,7 +165,7 @@ def _fake(*arguments: Any) -> tuple[Tensor, ...]:
     batch, rays, samples = distances.shape
     views = images.shape[1]
     shapes = [(rays, samples), (rays, samples), (rays,), (rays, folded.shape[-1]), (views, rays, 3), (views, rays)]
-    return tuple(folded.new_empty(batch, *shape) for shape in shapes)
+    return tuple(distances.new_empty(batch, *shape) for shape in shapes)
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
@@ -174,7 +175,7 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _grads(ctx: Any, *grads: Tensor) -> Any:
     found = _backward(*grads, *ctx.saved_tensors, *ctx.rest)
-    return found[0], None, *found[1:], *(None for _ in range(11))
+    return found[0].to(ctx.saved_tensors[0].dtype), None, *found[1:], *(None for _ in range(11))
 
 
 _INPUTS = (
@@ -186,7 +187,8 @@ _backward = repeatable(
         "march_field_backward(Tensor grad_density, Tensor grad_weights, Tensor grad_unknown, Tensor grad_hidden, "
         f"Tensor grad_colour, Tensor grad_share, {_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)",
         reference=reference_backward,
-        fake=lambda *arguments: tuple(torch.empty_like(arguments[6 + i]) for i in (0, 2, 3, 4)),
+        fake=lambda grad, *rest: tuple(grad.new_empty(rest[5 + i].shape) for i in (0, 2, 3, 4)),
+        stored=("folded",),
     ),
     reference_backward,
 )
@@ -196,4 +198,5 @@ _forward = operator(
     fake=_fake,
     backward=_grads,
     save=_save,
+    stored=("folded",),
 )

@@ -25,7 +25,8 @@ def neus_composite(
 ) -> Composite:
     """`composite` of the opacities that `neus_alpha` gives, with the arguments of both.
 
-    Gradients flow to everything but the offsets and `anneal`. Whoever needs gradients of gradients calls the two.
+    Features may be stored in float16 or bfloat16 beside the rest in float32. Gradients flow to everything but the
+    offsets and `anneal`. Whoever needs gradients of gradients calls the two.
 
     Source: Wang et al., "NeuS: learning neural implicit surfaces by volume rendering", NeurIPS 2021, eq. 10 to 13.
     """
@@ -73,7 +74,7 @@ def _fake(*arguments: Any) -> Any:
     sdf, _, _, _, features, _, offsets, _ = arguments
     rays = offsets.shape[0] - 1
     return (
-        features.new_empty(rays, features.shape[1]),
+        sdf.new_empty(rays, features.shape[1]),
         sdf.new_empty(rays),
         sdf.new_empty(rays),
         torch.empty_like(sdf),
@@ -86,7 +87,8 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 
 def _grads(ctx: Any, *grads: Tensor) -> Any:
-    return *_backward(*grads, *ctx.saved_tensors, ctx.anneal), None, None
+    *sections, features, distances = _backward(*grads, *ctx.saved_tensors, ctx.anneal)
+    return *sections, features.to(ctx.saved_tensors[4].dtype), distances, None, None
 
 
 _INPUTS = (
@@ -97,7 +99,8 @@ _backward = operator(
     "neus_composite_backward(Tensor grad_features, Tensor grad_distance, Tensor grad_opacity, Tensor grad_weights, "
     f"{_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
     reference=reference_backward,
-    fake=lambda *arguments: tuple(torch.empty_like(each) for each in arguments[4:10]),
+    fake=lambda *arguments: tuple(arguments[4].new_empty(each.shape) for each in arguments[4:10]),
+    stored=("features",),
 )
 _forward = operator(
     f"neus_composite({_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)",
@@ -105,4 +108,5 @@ _forward = operator(
     fake=_fake,
     backward=_grads,
     save=_save,
+    stored=("features",),
 )

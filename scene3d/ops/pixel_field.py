@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,7 +23,8 @@ class FieldArrays(NamedTuple):
     """A pixel-aligned field as operators take it.
 
     Attributes:
-        folded: feature map after the image part of the first layer, channels last.
+        folded: feature map after the image part of the first layer, channels last. May be stored in float16 or
+            bfloat16 beside the rest in float32.
         K: of the image, in pixels of an image of `height` x `width`, not of the map.
         from_position: first layer's part for the encoded position, without bias.
         to_density: second layer.
@@ -85,6 +86,12 @@ def look(field: FieldArrays, points: Float[Tensor, "B N 3"]) -> Looked:
     on_map = pixels * (pixels.new_tensor([field.folded.shape[2], field.folded.shape[1]]) / size)
     hidden = torch.relu(sample_views.reference(field.folded, on_map) + encoded @ field.from_position.mT)
     return Looked(on_map, valid, encoded, hidden, hidden @ field.to_density + field.bias)
+
+
+def raised(*arguments: Any) -> FieldArrays:
+    """The field of a reference's arguments, with its map in what is computed in."""
+    field = FieldArrays(*arguments)
+    return field._replace(folded=field.folded.to(field.K.dtype))
 
 
 class FieldGradients(NamedTuple):

@@ -49,7 +49,8 @@ def plane_sweep(
 
     Args:
         features: of the view, channels last.
-        sources: features of at most 255 other views; of any size.
+        sources: features of at most 255 other views; of any size. Both may be stored in float16 or bfloat16 beside
+            the rest in float32.
         pixel_to_source, shift: see above.
         depths: hypotheses, metres; the same for all pixels, or (with H and W) each pixel's own.
         norm: "l1" is the mean absolute difference over channels, "dot" the mean product (which is high where
@@ -75,6 +76,7 @@ def reference(
     margin: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One hypothesis at a time, so that a single warped map is held."""
+    features, sources = features.to(shift.dtype), sources.to(shift.dtype)
     batch, height, width, channels = features.shape
     hypotheses = depths.shape[1]
     cost = features.new_zeros(batch, hypotheses, height, width)
@@ -104,6 +106,7 @@ def reference_backward(
     margin: float,
 ) -> tuple[Tensor, Tensor]:
     """Gradients to both features, hypothesis by hypothesis, with everything computed anew."""
+    features, sources = features.to(shift.dtype), sources.to(shift.dtype)
     batch, height, width, channels = features.shape
     here = features.reshape(batch, 1, height * width, channels)
     to_here, to_sources = torch.zeros_like(here), torch.zeros_like(sources)
@@ -143,10 +146,10 @@ def _fake(
     batch, height, width, _ = features.shape
     shape = (batch, depths.shape[1], height, width)
     return (
-        features.new_empty(shape),
-        features.new_empty(shape, dtype=torch.uint8),
-        features.new_empty((batch, height, width), dtype=torch.int64),
-        features.new_empty((batch, height, width)),
+        shift.new_empty(shape),
+        shift.new_empty(shape, dtype=torch.uint8),
+        shift.new_empty((batch, height, width), dtype=torch.int64),
+        shift.new_empty((batch, height, width)),
     )
 
 
@@ -157,7 +160,8 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 
 def _grads(ctx: Any, grad: Tensor, *_: Any) -> Any:
-    to_features, to_sources = _backward(grad, *ctx.saved_tensors, *ctx.options)
+    found = _backward(grad, *ctx.saved_tensors, *ctx.options)
+    to_features, to_sources = (each.to(kept.dtype) for each, kept in zip(found, ctx.saved_tensors[:2], strict=True))
     return to_features, to_sources, None, None, None, None, None
 
 
@@ -166,7 +170,8 @@ _backward = repeatable(
     operator(
         f"plane_sweep_backward(Tensor grad, {_INPUTS}) -> (Tensor, Tensor)",
         reference=reference_backward,
-        fake=lambda grad, features, sources, *_: (torch.empty_like(features), torch.empty_like(sources)),
+        fake=lambda grad, features, sources, *_: (grad.new_empty(features.shape), grad.new_empty(sources.shape)),
+        stored=("features", "sources"),
     ),
     reference_backward,
 )
@@ -176,4 +181,5 @@ _forward = operator(
     fake=_fake,
     backward=_grads,
     save=_save,
+    stored=("features", "sources"),
 )

@@ -17,12 +17,12 @@ def sample_views(maps: Float[Tensor, "V H W C"], pixels: Float[Tensor, "V N 2"])
     Maps are channels-last, so that the four corners of a sample are four short runs of memory.
 
     Args:
-        maps: one map a view.
+        maps: one map a view; may be stored in float16 or bfloat16 beside positions in float32.
         pixels: (x, y) in pixels of the map, whose pixel centres lie at +0.5. Positions beyond the
             outermost centres take the value of the border, and NaN that of the first pixel.
 
     Returns:
-        One vector a position. Gradients flow to the maps and to the positions.
+        One vector a position, in the dtype of the positions. Gradients flow to the maps and to the positions.
     """
     return _forward(maps, pixels)
 
@@ -32,7 +32,7 @@ def reference(maps: Tensor, pixels: Tensor) -> Tensor:
     rows, fraction = corners(maps, pixels)
     bags = torch.nn.functional.embedding_bag(
         rows.reshape(-1, 4),
-        maps.flatten(0, 2),
+        maps.flatten(0, 2).to(pixels.dtype),
         per_sample_weights=_weights(fraction).reshape(-1, 4),
         mode="sum",
     )
@@ -60,7 +60,7 @@ def reference_map_backward(grad: Tensor, maps: Tensor, pixels: Tensor) -> Tensor
 def reference_pixel_backward(grad: Tensor, maps: Tensor, pixels: Tensor) -> Tensor:
     """Gradient to the positions: the slope of the bilinear patch, 0 where a position was moved to the border."""
     rows, fraction = corners(maps, pixels)
-    table = maps.flatten(0, 2)
+    table = maps.flatten(0, 2).to(pixels.dtype)
     a, b, c, d = ((table[rows[..., k]] * grad).sum(dim=-1) for k in range(4))
     x, y = fraction.unbind(dim=-1)
     slope = torch.stack([(b - a) * (1 - y) + (d - c) * y, (c - a) * (1 - x) + (d - b) * x], dim=-1)
@@ -99,7 +99,7 @@ def _save(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
 def _grads(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
     maps, pixels = ctx.saved_tensors
     return (
-        _map_backward(grad, maps, pixels) if ctx.needs_input_grad[0] else None,
+        _map_backward(grad, maps, pixels).to(maps.dtype) if ctx.needs_input_grad[0] else None,
         _pixel_backward(grad, maps, pixels) if ctx.needs_input_grad[1] else None,
     )
 
@@ -108,19 +108,22 @@ _map_backward = repeatable(
     operator(
         "sample_views_map_backward(Tensor grad, Tensor maps, Tensor pixels) -> Tensor",
         reference=reference_map_backward,
-        fake=lambda grad, maps, pixels: torch.empty_like(maps),
+        fake=lambda grad, maps, pixels: grad.new_empty(maps.shape),
+        stored=("maps",),
     ),
     reference_map_backward,
 )
 _pixel_backward = operator(
     "sample_views_pixel_backward(Tensor grad, Tensor maps, Tensor pixels) -> Tensor",
     reference=reference_pixel_backward,
-    fake=lambda grad, maps, pixels: torch.empty_like(pixels),
+    fake=lambda grad, maps, pixels: grad.new_empty(pixels.shape),
+    stored=("maps",),
 )
 _forward = operator(
     "sample_views(Tensor maps, Tensor pixels) -> Tensor",
     reference=reference,
-    fake=lambda maps, pixels: maps.new_empty(*pixels.shape[:2], maps.shape[-1]),
+    fake=lambda maps, pixels: pixels.new_empty(*pixels.shape[:2], maps.shape[-1]),
     backward=_grads,
     save=_save,
+    stored=("maps",),
 )

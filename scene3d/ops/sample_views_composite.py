@@ -28,7 +28,7 @@ def sample_views_composite(
     """Sum, along each of R rays, of weight times what each of V views shows where the sample projects to.
 
     Args:
-        maps: one map a view, channels last.
+        maps: one map a view, channels last; may be stored in float16 or bfloat16 beside the rest in float32.
         points: samples of the rays.
         to_pixels: ``K [R | t]`` of the views: from points to pixels of the maps, whose centres lie at +0.5.
         weights: of the samples.
@@ -46,6 +46,7 @@ def reference(
     maps: Tensor, points: Tensor, to_pixels: Tensor, weights: Tensor, valid: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Some rays at a time: fetched, then multiplied as matrices."""
+    maps = maps.to(weights.dtype)
     batch, views = maps.shape[:2]
     sums, shares = [], []
     for part in _parts(maps, points):
@@ -60,7 +61,7 @@ def reference(
 
 def reference_map_backward(grad: Tensor, maps: Tensor, points: Tensor, to_pixels: Tensor, weights: Tensor) -> Tensor:
     """Gradient to the maps."""
-    out = torch.zeros_like(maps)
+    out = weights.new_zeros(maps.shape)
     for part in _parts(maps, points):
         pixels, _ = _project(maps, points[:, part], to_pixels, None)
         spread = weights[:, None, part, :, None] * grad[:, :, part, None]
@@ -80,7 +81,7 @@ def reference_weight_backward(
     valid: Tensor | None,
 ) -> Tensor:
     """Gradient to the weights, with everything fetched anew."""
-    parts = []
+    maps, parts = maps.to(weights.dtype), []
     for part in _parts(maps, points):
         pixels, seen = _project(maps, points[:, part], to_pixels, valid)
         found = sample_views.reference(maps.flatten(0, 1), pixels.flatten(0, 1).flatten(1, 2))
@@ -116,7 +117,7 @@ def _project(maps: Tensor, points: Tensor, to_pixels: Tensor, valid: Tensor | No
 def _fake(maps: Tensor, points: Tensor, to_pixels: Tensor, weights: Tensor, valid: Tensor | None) -> Any:
     batch, views, _, _, channels = maps.shape
     rays = points.shape[1]
-    return maps.new_empty(batch, views, rays, channels), maps.new_empty(batch, views, rays)
+    return weights.new_empty(batch, views, rays, channels), weights.new_empty(batch, views, rays)
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
@@ -125,8 +126,9 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _grads(ctx: Any, grad: Tensor, grad_share: Tensor) -> Any:
     maps, points, to_pixels, weights, valid = ctx.saved_tensors
-    to_maps = _map_backward(grad, maps, points, to_pixels, weights) if ctx.needs_input_grad[0] else None
-    to_weights = None
+    to_maps, to_weights = None, None
+    if ctx.needs_input_grad[0]:
+        to_maps = _map_backward(grad, maps, points, to_pixels, weights).to(maps.dtype)
     if ctx.needs_input_grad[3]:
         to_weights = _weight_backward(grad, grad_share, maps, points, to_pixels, weights, valid)
     return to_maps, None, None, to_weights, None
@@ -137,7 +139,8 @@ _map_backward = repeatable(
         "sample_views_composite_map_backward(Tensor grad, Tensor maps, Tensor points, Tensor to_pixels, "
         "Tensor weights) -> Tensor",
         reference=reference_map_backward,
-        fake=lambda grad, maps, *_: torch.empty_like(maps),
+        fake=lambda grad, maps, *_: grad.new_empty(maps.shape),
+        stored=("maps",),
     ),
     reference_map_backward,
 )
@@ -146,6 +149,7 @@ _weight_backward = operator(
     "Tensor to_pixels, Tensor weights, Tensor? valid) -> Tensor",
     reference=reference_weight_backward,
     fake=lambda grad, grad_share, maps, points, to_pixels, weights, valid: torch.empty_like(weights),
+    stored=("maps",),
 )
 _forward = operator(
     "sample_views_composite(Tensor maps, Tensor points, Tensor to_pixels, Tensor weights, Tensor? valid) "
@@ -154,4 +158,5 @@ _forward = operator(
     fake=_fake,
     backward=_grads,
     save=_save,
+    stored=("maps",),
 )

@@ -72,7 +72,7 @@ def test_a_kernel_says_what_it_is_not_given(compiled: None):
         field_density(field._replace(from_position=torch.zeros(5, 14).double()), where)
     with pytest.raises(RuntimeError, match=r"points: expected shape \(2, any, 3\), got \(1, 3, 3\)"):
         field_density(field, where[:1])
-    with pytest.raises(RuntimeError, match="points: expected the dtype of folded"):
+    with pytest.raises(RuntimeError, match="points: expected the dtype of K, float64, got float32"):
         field_density(field, where.float())
     with pytest.raises(RuntimeError, match="0 < near < far"):
         field_density(field._replace(near=40.0), where)
