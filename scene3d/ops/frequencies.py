@@ -28,3 +28,22 @@ def encode_frequencies(x: Float[Tensor, "*n D"], octaves: int, base: float = 1.5
 def octaves_of(encoded: int, dimensions: int) -> int:
     """How many octaves make that many channels: the inverse of `encoded_size`."""
     return (encoded // dimensions - 1) // 2
+
+
+def frequency_gradient(
+    encoded: Float[Tensor, "*n E"], gradient: Float[Tensor, "*n E"], dimensions: int, base: float = 1.5
+) -> Float[Tensor, "*n D"]:
+    """The chain rule of `encode_frequencies`: from a derivative by its result to one by its input.
+
+    Args:
+        encoded: what `encode_frequencies` made.
+        gradient: of a number, by every channel of it.
+        dimensions: of the input.
+        base: as it was encoded with.
+    """
+    octaves = octaves_of(encoded.shape[-1], dimensions)
+    frequencies = base * 2.0 ** torch.arange(octaves, device=encoded.device, dtype=encoded.dtype)
+    sine, cosine = encoded[..., dimensions:].unflatten(-1, (octaves, 2, dimensions)).unbind(dim=-2)
+    to_sine, to_cosine = gradient[..., dimensions:].unflatten(-1, (octaves, 2, dimensions)).unbind(dim=-2)
+    waves = frequencies[:, None] * (cosine * to_sine - sine * to_cosine)
+    return gradient[..., :dimensions] + waves.sum(dim=-2)

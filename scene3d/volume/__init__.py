@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -30,4 +30,31 @@ class Field(Protocol):
 
     def __call__(self, points: Float[Tensor, "B N 3"], *, features: bool = True) -> FieldSample:
         """Density, and features if asked for, at points in metres."""
+        ...
+
+
+class SurfaceSample(NamedTuple):
+    """What a signed distance field says of N points.
+
+    Attributes:
+        sdf: signed distance to the surface, > 0 outside; of the unit of the points.
+        gradient: of the distance by the point: the outward normal, about of length 1.
+        features: what a colour network is told besides.
+    """
+
+    sdf: Float[Tensor, "N"]  # noqa: UP037
+    gradient: Float[Tensor, "N 3"]
+    features: Float[Tensor, "N C"]
+
+
+@runtime_checkable
+class SignedDistance(Protocol):
+    """A signed distance field of one scene, in coordinates in which the scene lies in the unit sphere."""
+
+    def __call__(self, points: Float[Tensor, "N 3"]) -> SurfaceSample:
+        """Distance, its gradient and features."""
+        ...
+
+    def distance(self, points: Float[Tensor, "N 3"]) -> Float[Tensor, "N"]:  # noqa: UP037
+        """The distance alone, which costs less."""
         ...
