@@ -17,6 +17,7 @@ from scene3d.data.trajectory_files import read_kitti_trajectory
 from scene3d.data.views import view_to_world
 from scene3d.engine.drive import walk
 from scene3d.evaluation.odometry import drift
+from scene3d.evaluation.tables import DEVIATION_TITLE
 from scene3d.evaluation.trajectory import (
     absolute_errors,
     align,
@@ -100,8 +101,9 @@ def streets(options: argparse.Namespace) -> None:
             one = report.figure("depth", "single frame, median scaled", "abs_rel")
             several = report.figure("depth", "ours, median scaled", "abs_rel")
             assert one is not None and several is not None
-            inside = report.figure("predicted deviation of the inverse depth", "ours", "inside one")
-            told = "" if inside is None else f"{inside:.0%}"
+            told = ""
+            if any(table.title == DEVIATION_TITLE for table in report.tables):
+                told = f"{report.figure(DEVIATION_TITLE, 'ours', 'inside one'):.0%}"
             figures = f"{one:.3f} | {several:.3f} | {several / one - 1:+.0%} | {told}"
             print(f"| {name} | {_cpu_minutes(run):.0f} | {where} | {figures} |", flush=True)
 

@@ -15,6 +15,7 @@ from scene3d.structures.labels import CITYSCAPES, SSC
 from scene3d.structures.tables import Table
 
 DEPTH_TITLE = "depth"
+DEVIATION_TITLE = "predicted deviation of the inverse depth"
 CLASSES_TITLE = "classes of voxels"
 CLASS_IOU_TITLE = "IoU of each class of voxels"
 LABELS_TITLE = "classes of pixels"
@@ -102,7 +103,7 @@ def deviation_table(inside: Sequence[tuple[float, float]]) -> Table:
     """Share of pixels whose error lies within one and two predicted deviations, mean over images."""
     one, two = (sum(each[i] for each in inside) / len(inside) for i in (0, 1))
     return Table(
-        title="predicted deviation of the inverse depth",
+        title=DEVIATION_TITLE,
         columns=("inside one", "inside two"),
         rows={"ours": (one, two), "a Gaussian": (0.6827, 0.9545)},
         note="mean over images; medians are brought together first where the method has no scale",
