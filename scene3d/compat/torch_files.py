@@ -70,12 +70,17 @@ def fill_from(module: nn.Module, source: Mapping[str, Any], rename: Callable[[st
     apart = [name for name in wanted if name in named and named[name].shape != wanted[name].shape]
     if missing or strange or apart:
         parts = [
-            f"{what} {', '.join(map(str, names[:SHOWN]))}{', ...' if len(names) > SHOWN else ''}"
+            f"{what} {some(names)}"
             for what, names in (("lacks", missing), ("has besides", strange), ("has in another shape", apart))
             if names
         ]
         raise CheckpointError(f"{path}: is of another network: {'; '.join(parts)}")
     module.load_state_dict(named, strict=False)
+
+
+def some(names: Sequence[object]) -> str:
+    """The first few names, for a message of one line."""
+    return ", ".join(map(str, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
 def resnet_name(levels: Sequence[str], stem: tuple[str, str]) -> Callable[[str], str | None]:

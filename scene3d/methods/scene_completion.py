@@ -20,6 +20,7 @@ from scene3d.errors import ConfigError
 from scene3d.fusion.voxelise import voxelise
 from scene3d.geometry.camera import pixel_centres, unproject
 from scene3d.geometry.depth import ray_lengths
+from scene3d.geometry.rays import viewing_slopes
 from scene3d.geometry.se3 import invert
 from scene3d.geometry.voxels import SSCBENCH, default_grid_to_cam
 from scene3d.losses import LossTerms
@@ -72,12 +73,15 @@ class TeacherConfig(Config):
         extractor: which network.
         channels: that the field carries along rays; expanded to the teacher's after rendering.
         hidden: between the two.
+        artefacts: rows and columns of the teacher's map, where what it always says at a place, whatever the image
+            shows, is to be learned apart from the field; None learns it into the field.
         cache: folder that keeps the teacher's features of images seen before; None for memory only.
     """
 
     extractor: FeatureExtractorConfig
     channels: PositiveInt = 64
     hidden: PositiveInt = 128
+    artefacts: tuple[PositiveInt, PositiveInt] | None = None
     cache: Path | None = None
 
 
@@ -98,6 +102,8 @@ class SceneCompletionConfig(Config):
         render_stride: whole views are rendered at every so many pixels and enlarged.
         threshold: density (1/m) from which a cell is occupied, until one is fitted on training data.
         chunk: points that are asked for at once when no gradient is needed.
+        compat: "scenedino" computes the published function: see `PixelAlignedField`; besides, the distance of a pixel
+            is the mean along its ray, and classes are those of each cell's own centre.
     """
 
     kind: Literal["scene_completion"] = "scene_completion"
@@ -115,6 +121,7 @@ class SceneCompletionConfig(Config):
     render_stride: PositiveInt = 2
     threshold: PositiveFloat = 0.2
     chunk: PositiveInt = 2**18
+    compat: Literal["scenedino"] | None = None
 
     def build(self) -> SceneCompletion:
         """The method."""
@@ -147,15 +154,18 @@ class SceneCompletion(nn.Module):
                 )
             self.expansion = FeatureExpansion(teacher.channels, self.teacher.channels, teacher.hidden)
             self.downsampler = PatchDownsampler(self.teacher.channels, config.patch)
+            if teacher.artefacts is not None:
+                self.artefacts = nn.Parameter(0.001 * torch.randn(self.teacher.channels, *teacher.artefacts))
         self.register_buffer("threshold", torch.tensor(config.threshold))
 
     def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
         """The field of an image, in the coordinates of its camera (x right, y down, z forward, metres)."""
         height, width = image.shape[-2:]
         if self.encoder.takes_rays:
-            image = torch.cat([image, _viewing_slopes(K, height, width)], dim=1)
+            image = torch.cat([image, viewing_slopes(K, height, width)], dim=1)
         folded = self.decoder.fold(self.encoder(image))
-        return PixelAlignedField(self.decoder, folded, K, height, width, self.config.near, self.config.far)
+        near, far, compat = self.config.near, self.config.far, self.config.compat
+        return PixelAlignedField(self.decoder, folded, K, height, width, near, far, compat)
 
     def expand(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
         """Unit vectors of the teacher's size from the field's features."""
@@ -213,7 +223,8 @@ class SceneCompletion(nn.Module):
     ) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B C H W"] | None]:
         """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image.
 
-        The distance is the inverse of the expected inverse distance (see `Rendering.nearness`).
+        The distance is the inverse of the expected inverse distance (see `Rendering.nearness`), the expected one
+        itself where `compat` is "scenedino".
         """
         stride = self.config.render_stride
         rows, columns = max(height // stride, 1), max(width // stride, 1)
@@ -225,7 +236,8 @@ class SceneCompletion(nn.Module):
         for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):
             rays = Rays(origins=torch.zeros_like(part), directions=part)
             parts.append(render(field, rays, self._distances(rays, jitter=False), features=self.teacher is not None))
-        nearness = torch.cat([part.nearness for part in parts], dim=1).reshape(batch, 1, rows, columns)
+        near = [1 / part.distance if self.config.compat else part.nearness for part in parts]
+        nearness = torch.cat(near, dim=1).reshape(batch, 1, rows, columns)
         nearness = nn.functional.interpolate(nearness, (height, width), mode="bilinear", align_corners=False)
         distance = 1 / nearness[:, 0].clamp(min=1e-6)
         if parts[0].features is None:
@@ -270,7 +282,11 @@ class SceneCompletion(nn.Module):
         if self.teacher is not None and rendering.features is not None:
             pixels = self.expand(rearrange(rendering.features, "b (p h w) c -> (b p) h w c", h=size, w=size))
             wanted = patches.take_cell(self.teacher_features(target.image)).flatten(0, 1)
-            terms["features"] = feature_reconstruction(self.downsampler(pixels), wanted)
+            made = self.downsampler(pixels)
+            if self.config.teacher is not None and self.config.teacher.artefacts is not None:
+                always = patches.take_cell(self.artefacts.expand(*target.image.shape[:2], -1, -1, -1)).flatten(0, 1)
+                made = nn.functional.normalize(made, dim=-1) + always
+            terms["features"] = feature_reconstruction(made, wanted)
             terms["feature_smoothness"] = edge_aware_feature_smoothness(rearrange(pixels, "n h w c -> n c h w"), image)
         weights = {name: getattr(config, name) for name in terms}
         observed = {"density": rendering.density.detach().mean(), "seen": seen.any(dim=1).float().mean()}
@@ -282,13 +298,6 @@ class SceneCompletion(nn.Module):
         """What the teacher says of every view."""
         assert self.teacher is not None
         return self.teacher(image.flatten(0, 1)).unflatten(0, image.shape[:2])
-
-
-def _viewing_slopes(K: Float[Tensor, "B 3 3"], height: int, width: int) -> Float[Tensor, "B 2 H W"]:
-    """X / z and y / z of every pixel's ray."""
-    pixels = pixel_centres(height, width, device=K.device).reshape(-1, 2).expand(K.shape[0], -1, 2)
-    slopes = unproject(pixels, torch.ones_like(pixels[..., 0]), K)[..., :2]
-    return rearrange(slopes, "b (h w) c -> b c h w", h=height)
 
 
 def _median_ratio(rendering: Rendering, patches: Patches, target: PlacedViews) -> Tensor:

@@ -225,7 +225,8 @@ class SceneSemantics(nn.Module):
     ) -> Int[Tensor, "X Y Z"]:
         """`SSC` class of each occupied cell of one scene, inside of solids that of their surface; all others are empty.
 
-        Features and clusters are asked for in occupied cells only.
+        Features and clusters are asked for in occupied cells only. With the completion's `compat` "scenedino", cells
+        inside have the class of their own centre.
         """
         occupied = density >= self.threshold
         classes = torch.zeros_like(occupied, dtype=torch.int64)
@@ -237,7 +238,7 @@ class SceneSemantics(nn.Module):
             found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
         if found:
             classes[occupied] = torch.cat(found)
-        return spread_inward(classes, occupied)
+        return classes if self.config.completion.compat else spread_inward(classes, occupied)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The head; everything else is frozen."""

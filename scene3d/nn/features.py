@@ -17,13 +17,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from scene3d.nn.dino_encoder import DinoFeaturesConfig
 from scene3d.nn.efficientnet import EfficientNetLite0Config
 from scene3d.nn.extractor import FeatureExtractor
 from scene3d.nn.vit import ViTFeaturesConfig
 
 __all__ = ["CachedFeatures", "FeatureExtractor", "FeatureExtractorConfig"]
 
-FeatureExtractorConfig = Annotated[ViTFeaturesConfig | EfficientNetLite0Config, Field(discriminator="kind")]
+FeatureExtractorConfig = Annotated[
+    ViTFeaturesConfig | DinoFeaturesConfig | EfficientNetLite0Config, Field(discriminator="kind")
+]
 """Every extractor that a recipe may name, told apart by `kind`; each has `build()`."""
 
 

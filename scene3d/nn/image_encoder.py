@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from scene3d.config import Config
+from scene3d.nn.dino_encoder import DinoEncoderConfig
 from scene3d.nn.dpt import DPTConfig
 from scene3d.nn.resnet import PyramidConfig, SmallResNetConfig
 from scene3d.nn.unet import UNetDecoder
@@ -49,7 +50,7 @@ class DPTEncoderConfig(Config):
     """
 
     kind: Literal["dpt"] = "dpt"
-    vit: ViTEncoderConfig = ViTEncoderConfig()
+    vit: Annotated[ViTEncoderConfig | DinoEncoderConfig, Field(discriminator="kind")] = ViTEncoderConfig()
     dpt: DPTConfig = DPTConfig()
     channels: int = 256
     rate: float = 0.1

@@ -63,7 +63,7 @@ class ViTFeatures(FeatureExtractor):
 
     def dense(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Features of an image whose sides are multiples of `stride`."""
-        pixels = _patched(normalise(image, IMAGENET_MEAN, IMAGENET_STD), self.stride, self._patch)
+        pixels = resize_patches(normalise(image, IMAGENET_MEAN, IMAGENET_STD), self.stride, self._patch)
         tokens = _run(self.network, pixels).last_hidden_state
         return _to_map(tokens, pixels, self._patch)
 
@@ -123,7 +123,7 @@ class ViTEncoder(nn.Module):
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B C h w"]]:
         """Maps of RGB images in [0, 1], padded right and bottom to a multiple of `stride`; shallow first."""
         padded = pad_to_multiple(image, self.stride)
-        pixels = _patched(normalise(padded, IMAGENET_MEAN, IMAGENET_STD), self.stride, self.patch)
+        pixels = resize_patches(normalise(padded, IMAGENET_MEAN, IMAGENET_STD), self.stride, self.patch)
         output = _run(self.network, pixels, output_hidden_states=True)
         # hidden_states[0] is the embedding, so the output of block i is hidden_states[i + 1].
         tokens = [output.hidden_states[layer + 1] for layer in self.layers]
@@ -138,7 +138,7 @@ def _run(network: Any, pixels: Float[Tensor, "B 3 H W"], **options: bool) -> Any
     return network(pixel_values=pixels, **options)
 
 
-def _patched(image: Float[Tensor, "B 3 H W"], stride: int, patch: int) -> Float[Tensor, "B 3 H_ W_"]:
+def resize_patches(image: Float[Tensor, "B 3 H W"], stride: int, patch: int) -> Float[Tensor, "B 3 H_ W_"]:
     """The image resized so that `stride` of its pixels become one patch."""
     if stride == patch:
         return image

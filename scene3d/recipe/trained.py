@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from scene3d.compat.manydepth import load_manydepth, load_monodepth2
+from scene3d.compat.scenedino import load_scenedino
 from scene3d.compat.torch_files import Released
 from scene3d.config import apply_overrides, dump, parse
 from scene3d.config.mistakes import nearest
@@ -26,7 +27,11 @@ from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import as_module
 from scene3d.recipe.recipe import Recipe
 
-RELEASED: dict[str, Callable[[str], Released]] = {"manydepth": load_manydepth, "monodepth2": load_monodepth2}
+RELEASED: dict[str, Callable[[str], Released]] = {
+    "manydepth": load_manydepth,
+    "monodepth2": load_monodepth2,
+    "scenedino": load_scenedino,
+}
 """Folders of other people's weights, by what stands before the colon."""
 
 
@@ -35,7 +40,7 @@ def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
 
     Args:
         path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
-            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER".
+            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER".
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:

@@ -6,6 +6,7 @@ Source: Wimbauer et al., "Behind the scenes: density fields for single view reco
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,7 @@ from scene3d.ops.pixel_field import FieldArrays
 from scene3d.ops.sample_views import sample_views
 from scene3d.structures.rays import Rays
 from scene3d.volume import FieldSample
-from scene3d.volume.along_rays import AlongRays
+from scene3d.volume.along_rays import AlongRays, sample_along_rays
 from scene3d.volume.source_views import SourceViews
 
 
@@ -70,6 +71,8 @@ class PixelAlignedField:
         folded: feature map after `PointDecoder.fold`.
         K: of the image, in pixels of an image of `height` x `width` (not of the map).
         near, far: depths that the encoding spans, metres.
+        compat: "scenedino" lets the encoded inverse depth of points nearer than `near` grow without end, as published.
+            Otherwise it ends at 2, as operators have it; so a published field is asked sample by sample.
     """
 
     decoder: PointDecoder
@@ -79,17 +82,19 @@ class PixelAlignedField:
     width: int
     near: float
     far: float
+    compat: Literal["scenedino"] | None = None
 
     def __call__(self, points: Float[Tensor, "B N 3"], *, features: bool = True) -> FieldSample:
         """Density and features at points in metres, in the coordinates of the image's camera."""
-        if not features and not points.requires_grad:
+        if not features and not points.requires_grad and self.compat is None:
             return FieldSample(*field_density(self.arrays(), points))
         pixels, depth = project(points, self.K)
         valid = inside(pixels, depth, self.height, self.width)
         size = pixels.new_tensor([self.width, self.height])
         in_image = (2 * pixels / size - 1).clamp(-2, 2)
         inverse = (1 / depth.clamp(min=1e-3) - 1 / self.far) / (1 / self.near - 1 / self.far)
-        position = torch.cat([in_image, (2 * inverse - 1).clamp(-2, 2)[..., None]], dim=-1)
+        in_depth = 2 * inverse - 1 if self.compat else (2 * inverse - 1).clamp(-2, 2)
+        position = torch.cat([in_image, in_depth[..., None]], dim=-1)
         map_size = pixels.new_tensor([self.folded.shape[2], self.folded.shape[1]])
         sampled = sample_views(self.folded, pixels.detach() * (map_size / size))
         density, vectors = self.decoder(sampled, position, features)
@@ -105,6 +110,8 @@ class PixelAlignedField:
         sources: SourceViews | None,
     ) -> AlongRays:
         """What rays meet, without anything of a sample being kept for the gradient; see `march_field`."""
+        if self.compat is not None:
+            return sample_along_rays(self, rays, distances, capped=capped, features=features, sources=sources)
         batch = self.K.shape[0]
         none = MarchViews(self.K.new_empty(batch, 0, 1, 1, 3), self.K.new_empty(batch, 0, 3, 4), None)
         views = none if sources is None else sources.arrays()

@@ -18,6 +18,7 @@ from scene3d.methods.scene_completion import (
     SceneCompletionConfig,
     TeacherConfig,
 )
+from scene3d.nn.dino_encoder import DinoFeaturesConfig
 from scene3d.nn.dpt import DPTConfig
 from scene3d.nn.efficientnet import EfficientNetLite0Config
 from scene3d.nn.image_encoder import DPTEncoderConfig, UNetEncoderConfig
@@ -190,3 +191,20 @@ def test_a_patch_that_is_not_the_teachers_is_refused():
     teacher = TeacherConfig(extractor=EfficientNetLite0Config(stride=16), channels=8)
     with pytest.raises(ConfigError, match="method.patch: expected the teacher's stride 16, got 8"):
         SceneCompletion(TINY.model_copy(update={"teacher": teacher}))
+
+
+def test_what_the_teacher_always_says_need_not_be_in_the_field():
+    extractor = DinoFeaturesConfig(weights="random", width=16, depth=1, heads=2, grid=(2, 2))
+    teacher = TeacherConfig(extractor=extractor, channels=4, hidden=4, artefacts=(4, 8))
+    method = SceneCompletion(TINY.model_copy(update={"teacher": teacher}))
+    frames = _wall_frames()
+    height, width = frames.image.shape[-2:]
+    frames = replace(frames, image=frames.image[:, :1].expand_as(frames.image))
+    with torch.no_grad():
+        always = method.teacher_features(frames.image[:1])[0, 0]
+        assert always.shape[-2:] == (height // 8, width // 8)
+        method.artefacts = torch.nn.Parameter(1e6 * always)
+    # Against a million, the field's share of unit length turns nothing.
+    assert float(method.training_step(frames, 0).terms["features"]) < 1e-4
+    method.artefacts.data.neg_()
+    assert float(method.training_step(frames, 0).terms["features"]) > 1.99

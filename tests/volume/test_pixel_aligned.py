@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from scene3d.geometry.camera import pinhole, project
 from scene3d.ops.frequencies import encode_frequencies
+from scene3d.structures.rays import Rays
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
+from scene3d.volume.renderer import render
 
 CAMERA = pinhole(20.0, 16, 24)
 
@@ -53,3 +57,27 @@ def test_a_batch_is_its_parts():
     points = torch.rand(2, 30, 3) * 5 + 2
     second = both.select(1)(points[1:])
     torch.testing.assert_close(both(points).density[1:], second.density)
+
+
+def test_the_published_encoding_of_depth_does_not_end_near_the_camera():
+    decoder = PointDecoder(5, 8, 4, octaves=3).double()
+    field = replace(_field(decoder, torch.randn(1, 5, 8, 12, dtype=torch.float64)), compat="scenedino")
+    # On the axis at 1 m: (1 - 1/80) / (1/3 - 1/80) = 3.0779, encoded as 2 * 3.0779 - 1.
+    point = torch.tensor([[[0.0, 0.0, 1.0]]], dtype=torch.float64)
+    code = torch.tensor([0.0, 0.0, 2 * (1 - 1 / 80) / (1 / 3 - 1 / 80) - 1], dtype=torch.float64)
+    # The axis goes through the corner of the four middle cells.
+    middle = field.folded[0, 3:5, 5:7].mean(dim=(0, 1))
+    hidden = torch.relu(middle + decoder.from_position(encode_frequencies(code, 3)))
+    density = torch.nn.functional.softplus(decoder.to_density(hidden))
+    for features in (True, False):
+        torch.testing.assert_close(field(point, features=features).density[0], density)
+    assert not torch.allclose(replace(field, compat=None)(point).density[0], density)
+
+
+def test_a_published_field_says_the_same_along_rays_as_at_points():
+    field = replace(_field(PointDecoder(5, 8, 4, octaves=3), torch.randn(1, 5, 8, 12)), compat="scenedino")
+    rays = Rays(origins=torch.zeros(1, 1, 3), directions=torch.tensor([[[0.0, 0.0, 1.0]]]))
+    distances = torch.tensor([[[0.5, 1.0, 4.0]]])
+    found = render(field, rays, distances)
+    points = rays.directions * distances[0, 0, :, None]
+    torch.testing.assert_close(found.density[0, 0], field(points).density[0])
