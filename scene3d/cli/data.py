@@ -148,7 +148,8 @@ def check(path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PAT
       scene3d data check data/street
 
     Args:
-        path: root of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images.
+        path: root of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of photographs: posed
+            images, NeuS (DTU, BlendedMVS), transforms.json, Middlebury, COLMAP, TUM RGB-D, 7-Scenes.
     """
     from scene3d.data.check import check_data
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image
 from scene3d.data.kitti_files import numbered_files, read_scan
-from scene3d.data.shot_files import shot_depth, shot_image, shot_labels
+from scene3d.data.shot_files import shot_depth, shot_image, shot_labels, shot_mask
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.trees import drives_of
 from scene3d.errors import Scene3dError
@@ -40,10 +40,11 @@ class Problem:
 
 
 def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]:
-    """Everything that is wrong with a data set: gaps, calibration, transforms, images, sizes, scans, voxels.
+    """Everything that is wrong with a data set: gaps, calibration, transforms, images, masks, depth, scans, voxels.
 
     Args:
-        root: of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images.
+        root: of a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of photographs in one of the
+            layouts of `scene3d.data.trees.PHOTOGRAPHS`.
         workers: threads that read; None is one a core.
 
     Raises:
@@ -60,7 +61,7 @@ def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]
             jobs += _open_all(drive.folders)
             continue
         for scene in scenes:
-            problems += [*_gaps(scene), *_lone_transforms(scene), *_odd_cameras(scene)]
+            problems += [*_gaps(scene, drive.numbered), *_lone_transforms(scene), *_odd_cameras(scene)]
             jobs += _open_scene(scene)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         opened = [problem for problem in pool.map(_try, jobs) if problem is not None]
@@ -91,6 +92,8 @@ def _open_scene(scene: Scene) -> list[Callable[[], None]]:
         jobs.append(partial(_open, shot_image, shot))
         if shot.depth is not None:
             jobs.append(partial(_open, shot_depth, shot))
+        if shot.mask is not None:
+            jobs.append(partial(_open, shot_mask, shot))
         if shot.labels is not None:
             jobs.append(partial(_open, shot_labels, shot))
     jobs += [partial(_open, read_scan, scan.path) for scan in scene.scans]
@@ -102,8 +105,8 @@ def _open_all(folders: Sequence[Path]) -> list[Callable[[], None]]:
     """The jobs of a drive that its reader refuses: its images and scans, of whatever size they are."""
     jobs: list[Callable[[], None]] = []
     for folder, path in ((place, path) for place in folders for path in sorted(place.rglob("*"))):
-        # Depth lies in proj_depth/ or image_depth_annotated/.
-        is_depth = "depth" in str(path.relative_to(folder).parent)
+        # Depth lies in proj_depth/ or image_depth_annotated/, or is called frame-000000.depth.png.
+        is_depth = "depth" in str(path.relative_to(folder).parent) or ".depth." in path.name
         if path.suffix.lower() in IMAGE_SUFFIXES:
             jobs.append(partial(_open, read_depth if is_depth else read_image, path))
         elif path.suffix == ".bin" and "velodyne" in str(path.parent):
@@ -115,12 +118,12 @@ def _open(read: Callable[[Any], Tensor], what: object) -> None:
     read(what)
 
 
-def _gaps(scene: Scene) -> Iterable[Problem]:
+def _gaps(scene: Scene, numbered: bool) -> Iterable[Problem]:
     """Frames that a camera lacks between its first and its last, and those that only the other side has."""
     folders = {shot.sensor: shot.image.parent for shot in scene.shots}
     frames = {sensor: {shot.frame for shot in scene.shots if shot.sensor == sensor} for sensor in folders}
     for sensor, folder in folders.items():
-        if list(folders.values()).count(folder) == 1:
+        if numbered and list(folders.values()).count(folder) == 1:
             # KITTI-360 has images without a transform: they are no shots, but they are there.
             frames[sensor] |= set(numbered_files(folder, IMAGE_SUFFIXES))
     for sensor, there in frames.items():

@@ -44,8 +44,25 @@ def read_image(path: Path | str) -> UInt8[Tensor, "3 H W"]:
     return image
 
 
-def read_depth(path: Path | str) -> Float[Tensor, "H W"]:
-    """Depth along z in metres of a 16-bit gray PNG (metres x 256); 0 where nothing was measured.
+def read_mask(path: Path | str) -> Bool[Tensor, "H W"]:
+    """True in the brighter half of an 8-bit image; colours count as their gray.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds 16 bits a channel.
+    """
+    gray = _decode(path, ImageReadMode.GRAY, expected="an 8-bit PNG or JPEG mask")
+    if gray.dtype != torch.uint8:
+        raise wrong_file(path, expected="a mask of 8 bits", got="16")
+    return gray[0] > 127
+
+
+def read_depth(path: Path | str, steps: float = DEPTH_SCALE, unknown: int = 0) -> Float[Tensor, "H W"]:
+    """Depth along z in metres of a 16-bit gray PNG; 0 where nothing was measured.
+
+    Args:
+        path: the file.
+        steps: of its values, a metre.
+        unknown: a value that says "not measured", besides 0.
 
     Raises:
         DataError: the file is missing, damaged, or not a 16-bit PNG of one channel.
@@ -54,7 +71,8 @@ def read_depth(path: Path | str) -> Float[Tensor, "H W"]:
     if values.dtype != torch.uint16 or values.shape[0] != 1:
         bits = 16 if values.dtype == torch.uint16 else 8
         raise wrong_file(path, expected="a 16-bit gray PNG of depth", got=f"{values.shape[0]} channels of {bits} bits")
-    return values[0].float() / DEPTH_SCALE
+    depth = values[0].float()
+    return torch.where(depth == unknown, 0.0, depth / steps)
 
 
 def read_disparity(path: Path | str) -> Float[Tensor, "H W"]:
@@ -224,7 +242,8 @@ def fisheye_lookup(fisheye: Fisheye, virtual: Virtual, height: int, width: int) 
 
 def resample(image: UInt8[Tensor, "3 h w"], lookup: Lookup) -> UInt8[Tensor, "3 H W"]:
     """The virtual pinhole view of a fisheye image; black where the fisheye does not look."""
-    sampled = F.grid_sample(image[None].float(), lookup.grid[None], mode="bilinear", align_corners=False)
+    # The outermost half pixel of the image has no neighbour; it is not to be mixed with black.
+    sampled = F.grid_sample(image[None].float(), lookup.grid[None], padding_mode="border", align_corners=False)
     view = F.avg_pool2d(sampled, 2)[0] * lookup.covered
     return view.round().clamp(0, 255).to(torch.uint8)
 

@@ -13,6 +13,14 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from scene3d.data.cityscapes import city_of, read_cityscapes
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import read_kitti_360
+from scene3d.data.photographs import (
+    ColmapData,
+    MiddleburyData,
+    NeusData,
+    SevenScenesData,
+    TransformsJsonData,
+    TumRgbdData,
+)
 from scene3d.data.posed_images import read_posed_images
 from scene3d.data.splits import Split, Splits
 from scene3d.errors import Scene3dError
@@ -96,7 +104,18 @@ class CityscapesData(Splits):
 
 
 DataConfig = Annotated[
-    KittiRawData | KittiOdometryData | Kitti360Data | PosedImagesData | CityscapesData, Field(discriminator="kind")
+    KittiRawData
+    | KittiOdometryData
+    | Kitti360Data
+    | PosedImagesData
+    | CityscapesData
+    | NeusData
+    | TransformsJsonData
+    | MiddleburyData
+    | ColmapData
+    | TumRgbdData
+    | SevenScenesData,
+    Field(discriminator="kind"),
 ]
 """Every data set that a recipe may name."""
 

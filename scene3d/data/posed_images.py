@@ -12,17 +12,22 @@
           "cam_to_world": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
           "time": 0.0,
           "depth": "depth/000000.png",
-          "labels": "labels/000000.png"
+          "labels": "labels/000000.png",
+          "mask": "mask/000000.png"
         }
       ],
-      "label_ids": {"7": 0, "8": 1}
+      "label_ids": {"7": 0, "8": 1},
+      "bounds": [[-1, -1, -1], [1, 1, 1]],
+      "sparse": "sparse.npz"
     }
 
 Only ``file`` and K are required; K may also be said as ``fx``, ``fy``, ``cx``, ``cy``. K is in pixels of the
 image, whose first pixel has its centre at (0.5, 0.5); add 0.5 to a principal point that counts from pixel
 centres. ``cam_to_world`` is in metres with x right, y down and z forward. Without ``frame`` images are
 numbered as they come. ``width`` and ``height`` may say the size that K is for; an image of another size is an
-error.
+error. ``distortion``, OpenCV's k1, k2, p1, p2, says that the image is not a pinhole's: it is undistorted when read, and
+K is that of the undistorted image too. ``mask`` is bright where the object is, and ``bounds`` are the corners of what
+is to be looked at, in the world. ``sparse`` names points with their tracks, see `scene3d.data.sparse_files`.
 """
 
 from __future__ import annotations
@@ -37,12 +42,15 @@ from pydantic import Field, ValidationError, model_validator
 from scene3d.config import Config
 from scene3d.data.images import image_size
 from scene3d.data.kitti_files import read_text
+from scene3d.data.lens import Distortion, view_through
+from scene3d.data.scene_folders import Layout, scene_name
+from scene3d.data.sparse_files import read_sparse
 from scene3d.errors import wrong_file
-from scene3d.geometry.camera import Camera
 from scene3d.geometry.se3 import is_rigid
 from scene3d.structures.scene import Scene, Shot
 
 FILE = "scene.json"
+LAYOUT = Layout(FILE, (FILE,))
 
 Row3 = tuple[float, float, float]
 Row4 = tuple[float, float, float, float]
@@ -63,14 +71,18 @@ class PosedImage(Config):
     sensor: str = "left"
     cam_to_world: tuple[Row4, Row4, Row4, Row4] | None = None
     time: float | None = None
+    distortion: Distortion = (0.0, 0.0, 0.0, 0.0)
     depth: str | None = None
     labels: str | None = None
+    mask: str | None = None
 
     @model_validator(mode="after")
     def _one_camera(self) -> PosedImage:
         said = [value is not None for value in (self.fx, self.fy, self.cx, self.cy)]
         if (self.K is None) != all(said) or (self.K is not None and any(said)):
             raise ValueError("expected either K or all of fx, fy, cx, cy")
+        if any(self.distortion) and self.K is not None and self.K[0][1] != 0:
+            raise ValueError("expected K without skew beside a distortion")
         return self
 
     def matrix(self) -> torch.Tensor:
@@ -84,6 +96,8 @@ class PosedImages(Config):
 
     images: tuple[PosedImage, ...] = Field(min_length=1)
     label_ids: dict[int, int] = Field(default_factory=dict)
+    bounds: tuple[Row3, Row3] | None = None
+    sparse: str | None = None
 
 
 def read_posed_images(root: Path | str, names: Sequence[str] | None = None) -> list[Scene]:
@@ -97,15 +111,7 @@ def read_posed_images(root: Path | str, names: Sequence[str] | None = None) -> l
         DataError: there is no ``scene.json``, or it is not what it should be; an image that it names is
             missing or of another size; a transform is not rigid.
     """
-    root = Path(root)
-    folders = [root] if (root / FILE).exists() else sorted(path.parent for path in root.glob(f"*/{FILE}"))
-    known = {folder.name: folder for folder in folders}
-    if not known:
-        raise wrong_file(root, expected=f"a folder with {FILE}", got="none" if root.is_dir() else "no such folder")
-    for name in names or ():
-        if name not in known:
-            raise wrong_file(root, expected=f"a folder {name} with {FILE}", got=", ".join(list(known)[:5]))
-    return [_read_folder(known[name]) for name in (known if names is None else names)]
+    return [_read_folder(folder) for folder in LAYOUT.folders(root, names)]
 
 
 def _read_folder(folder: Path) -> Scene:
@@ -128,8 +134,16 @@ def _read_folder(folder: Path) -> Scene:
                 expected=f"one image of sensor {shot.sensor} at frame {shot.frame}",
                 got=f"{other.image.name} and {shot.image.name}",
             )
-    ordered = sorted(shots, key=lambda shot: (shot.frame, shot.sensor))
-    return Scene(name=folder.resolve().name, shots=tuple(ordered), label_ids=said.label_ids)
+    order = sorted(range(len(shots)), key=lambda i: (shots[i].frame, shots[i].sensor))
+    places = sorted(range(len(shots)), key=order.__getitem__)
+    bounds = None if said.bounds is None else torch.tensor(said.bounds, dtype=torch.float64)
+    return Scene(
+        name=scene_name(folder),
+        shots=tuple(shots[i] for i in order),
+        label_ids=said.label_ids,
+        bounds=bounds,
+        sparse=None if said.sparse is None else read_sparse(folder / said.sparse, places),
+    )
 
 
 def _shot(path: Path, said: PosedImage, number: int) -> Shot:
@@ -146,13 +160,16 @@ def _shot(path: Path, said: PosedImage, number: int) -> Shot:
         cam_to_world = torch.tensor(said.cam_to_world, dtype=torch.float64)
         if not is_rigid(cam_to_world):
             raise wrong_file(path, expected=f"a rigid cam_to_world for {said.file}", got=str(said.cam_to_world))
+    camera, virtual = view_through(K, height, width, said.distortion)
     return Shot(
         image=image,
         frame=frame,
         sensor=said.sensor,
-        camera=Camera(K, height, width),
+        camera=camera,
+        virtual=virtual,
         cam_to_world=cam_to_world,
         time=said.time,
         labels=None if said.labels is None else path.parent / said.labels,
         depth=None if said.depth is None else path.parent / said.depth,
+        mask=None if said.mask is None else path.parent / said.mask,
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from scene3d.data.images import read_depth, read_disparity, read_image, read_labels
+from scene3d.data.images import read_depth, read_disparity, read_image, read_labels, read_mask
 from scene3d.errors import wrong_file
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.fisheye import Fisheye
@@ -32,9 +32,19 @@ def shot_depth(shot: Shot) -> Float[Tensor, "H W"]:
     """
     assert shot.depth is not None
     if shot.focal_baseline is None:
-        return _cut(read_depth(shot.depth), shot.depth, shot)
+        return _cut(read_depth(shot.depth, shot.depth_steps, shot.depth_unknown), shot.depth, shot)
     disparity = _cut(read_disparity(shot.depth), shot.depth, shot)
     return torch.where(disparity > 0, shot.focal_baseline / disparity.clamp(min=1e-6), 0.0)
+
+
+def shot_mask(shot: Shot) -> Bool[Tensor, "H W"]:
+    """Where the object is, from the file of a shot that has one.
+
+    Raises:
+        DataError: as for `shot_image`.
+    """
+    assert shot.mask is not None
+    return _cut(read_mask(shot.mask), shot.mask, shot)
 
 
 def shot_labels(shot: Shot) -> UInt8[Tensor, "H W"]:

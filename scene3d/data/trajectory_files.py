@@ -88,27 +88,36 @@ def write_tum_trajectory(path: Path | str, trajectory: Trajectory) -> None:
 
 
 def associate(estimated: Trajectory, true: Trajectory, within: float) -> tuple[Int[Tensor, "M"], Int[Tensor, "M"]]:  # noqa: UP037
-    """Which transforms of two trajectories belong together: those nearest in time, each at most once.
+    """Which transforms of two trajectories belong together: see `associate_stamps`."""
+    return associate_stamps(estimated.stamps, true.stamps, within)
+
+
+def associate_stamps(
+    stamps: Float[Tensor, "N"],  # noqa: UP037
+    others: Float[Tensor, "K"],  # noqa: UP037
+    within: float,
+) -> tuple[Int[Tensor, "M"], Int[Tensor, "M"]]:  # noqa: UP037
+    """Which of two increasing rows of stamps belong together: those nearest in time, each at most once.
 
     Args:
-        estimated: the one to be scored.
-        true: the one to score it against.
+        stamps: such as those of a trajectory to be scored.
+        others: such as those of the trajectory to score it against; at least one.
         within: largest difference of stamps, in their unit: 0.01 s is usual for TUM's, 0 for frame numbers.
 
     Returns:
-        Indices into `estimated` and into `true`, in order of time.
+        Indices into `stamps` and into `others`, in order of time.
     """
-    after = torch.searchsorted(true.stamps.contiguous(), estimated.stamps.contiguous()).clamp(0, len(true) - 1)
+    after = torch.searchsorted(others.contiguous(), stamps.contiguous()).clamp(0, len(others) - 1)
     before = (after - 1).clamp(min=0)
-    gaps = torch.stack([(true.stamps[i] - estimated.stamps).abs() for i in (before, after)])
+    gaps = torch.stack([(others[i] - stamps).abs() for i in (before, after)])
     gap, side = gaps.min(dim=0)
     partner = torch.where(side == 0, before, after)
     # Of several that have one partner the nearest takes it.
-    nearest = torch.full((len(true),), torch.inf, dtype=gap.dtype).scatter_reduce(0, partner, gap, "amin")
-    first = torch.full((len(true),), len(estimated)).scatter_reduce(
-        0, partner, torch.where(gap == nearest[partner], torch.arange(len(estimated)), len(estimated)), "amin"
+    nearest = torch.full((len(others),), torch.inf, dtype=gap.dtype).scatter_reduce(0, partner, gap, "amin")
+    first = torch.full((len(others),), len(stamps)).scatter_reduce(
+        0, partner, torch.where(gap == nearest[partner], torch.arange(len(stamps)), len(stamps)), "amin"
     )
-    chosen = (gap <= within) & (first[partner] == torch.arange(len(estimated)))
+    chosen = (gap <= within) & (first[partner] == torch.arange(len(stamps)))
     return chosen.nonzero()[:, 0], partner[chosen]
 
 

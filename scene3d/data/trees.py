@@ -9,22 +9,53 @@ from pathlib import Path
 
 from scene3d.config.mistakes import nearest
 from scene3d.data.cityscapes import cities, city_folders, image_folder, read_cityscapes
+from scene3d.data.colmap import LAYOUT as COLMAP
+from scene3d.data.colmap import read_colmap
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import SENSORS, read_kitti_360
-from scene3d.data.posed_images import FILE, read_posed_images
+from scene3d.data.middlebury import LAYOUT as MIDDLEBURY
+from scene3d.data.middlebury import read_middlebury
+from scene3d.data.neus import LAYOUT as NEUS
+from scene3d.data.neus import read_neus
+from scene3d.data.posed_images import LAYOUT as POSED
+from scene3d.data.posed_images import read_posed_images
+from scene3d.data.rgbd import SEVEN_SCENES, TUM, read_seven_scenes, read_tum_rgbd
+from scene3d.data.scene_folders import Layout
 from scene3d.data.snippet_config import SnippetConfig
+from scene3d.data.transforms_json import LAYOUT as TRANSFORMS_JSON
+from scene3d.data.transforms_json import read_transforms_json
 from scene3d.errors import DataError, UsageError, wrong_file
 from scene3d.structures.scene import Scene
 
-LAYOUTS = "a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder of posed images"
+PHOTOGRAPHS: tuple[tuple[Layout, Callable[[Path], list[Scene]]], ...] = (
+    (POSED, read_posed_images),
+    (NEUS, read_neus),
+    (TRANSFORMS_JSON, read_transforms_json),
+    (MIDDLEBURY, read_middlebury),
+    (COLMAP, read_colmap),
+    (TUM, read_tum_rgbd),
+    (SEVEN_SCENES, read_seven_scenes),
+)
+"""Data sets of one scene a folder, and their readers; the first whose mark is there is taken."""
+
+LAYOUTS = "a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder with one of " + ", ".join(
+    layout.what for layout, _ in PHOTOGRAPHS
+)
 
 
 @dataclass(frozen=True)
 class DriveFolders:
-    """A drive that may not be readable: its folders, the first of which is called as it is, and its reader."""
+    """A drive that may not be readable: its folders, the first of which is called as it is, and its reader.
+
+    Attributes:
+        folders: of its files.
+        read: makes its scenes.
+        numbered: whether images whose name is a number are frames of that number, even if the reader leaves them out.
+    """
 
     folders: tuple[Path, ...]
     read: Callable[[], list[Scene]]
+    numbered: bool = True
 
 
 def is_tree(root: Path) -> bool:
@@ -54,9 +85,9 @@ def drives_of(root: Path) -> list[DriveFolders]:
         return [DriveFolders((f,), partial(read_kitti_raw, root, [f.name])) for f in folders]
     if image_folder(root) is not None:
         return [DriveFolders(city_folders(root, city), partial(read_cityscapes, root, [city])) for city in cities(root)]
-    files = [root / FILE] if (root / FILE).exists() else sorted(root.glob(f"*/{FILE}"))
-    if files:
-        return [DriveFolders((f.parent,), partial(read_posed_images, f.parent)) for f in files]
+    for layout, read in PHOTOGRAPHS:
+        if found := layout.found(root):
+            return [DriveFolders((folder,), partial(read, folder), numbered=False) for folder in found]
     raise wrong_file(root, expected=LAYOUTS, got="none of them" if root.is_dir() else "no such folder")
 
 

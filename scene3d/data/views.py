@@ -19,7 +19,7 @@ from scene3d.data.images import (
     resize_depth,
     resize_labels,
 )
-from scene3d.data.shot_files import shot_depth, shot_image, shot_labels
+from scene3d.data.shot_files import shot_depth, shot_image, shot_labels, shot_mask
 from scene3d.errors import wrong_file
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.fisheye import Fisheye
@@ -80,14 +80,22 @@ class ViewReader:
         """
         key = (shot.image, _view_key(shot))
         if key not in self._images:
-            pixels = self._read(shot)
+            pixels = self._shown(shot, shot_image(shot))
             if not self.keep:
                 return pixels
             self._images[key] = pixels
         return self._images[key]
 
-    def _read(self, shot: Shot) -> Pixels:
-        image = shot_image(shot)
+    def mask(self, shot: Shot) -> Bool[Tensor, "H W"]:
+        """Where the object is, of a shot that has a mask; an edge goes to whoever covers most of a pixel.
+
+        Raises:
+            DataError: the file does not decode, or its size is not that of the shot's camera.
+        """
+        bright = shot_mask(shot).to(torch.uint8) * 255
+        return self._shown(shot, bright.expand(3, -1, -1)).image[0] > 127
+
+    def _shown(self, shot: Shot, image: UInt8[Tensor, "3 h w"]) -> Pixels:
         if shot.virtual is None:
             whole = torch.ones(self.height, self.width, dtype=torch.bool)
             return Pixels(resize(image, self.height, self.width), whole)

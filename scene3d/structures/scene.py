@@ -11,11 +11,12 @@ from torch import Tensor
 
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.fisheye import Fisheye
+from scene3d.structures.sparse import SparsePoints
 
 
 @dataclass(frozen=True, kw_only=True)
 class Virtual:
-    """A pinhole view that is resampled from a fisheye image; both share one centre."""
+    """A pinhole view that is resampled from a fisheye or distorted image; both share one centre."""
 
     camera: Camera
     rotation: Float[Tensor, "3 3"]  # virtual_to_fisheye
@@ -33,10 +34,13 @@ class Shot:
         cam_to_world: of that camera; None where it is to be estimated.
         cam_to_rig: of that camera on the car, so that cameras of one frame know each other's place where the car's is
             unknown; None where the reader does not say.
-        virtual: the pinhole view to make of a fisheye image; None for a pinhole image.
+        virtual: the pinhole view to make of a fisheye or distorted image; None for a pinhole image.
         time: seconds since the start of the scene.
         labels: PNG of class ids of the same size, in the id space of the reader's `Scene.label_ids`.
-        depth: 16-bit PNG of depth along z in metres x 256, 0 where not measured.
+        mask: PNG of the same size, bright where the object of the scene is.
+        depth: 16-bit PNG of depth along z, 0 where not measured.
+        depth_steps: of the depth file a metre: 256 for KITTI's and ours, 1000 for millimetres, 5000 for TUM's.
+        depth_unknown: a value that says "not measured" as well; 7-Scenes writes 65535.
         focal_baseline: focal length times baseline, pixels x metres, where the depth file holds Cityscapes' disparity
             instead: depth is this over (value - 1) / 256, and 0 is not measured; None where it holds depth.
         cut: rows at the bottom of every file of the shot, such as those of the car's own bonnet, that are left out.
@@ -51,7 +55,10 @@ class Shot:
     virtual: Virtual | None = None
     time: float | None = None
     labels: Path | None = None
+    mask: Path | None = None
     depth: Path | None = None
+    depth_steps: float = 256.0
+    depth_unknown: int = 0
     focal_baseline: float | None = None
     cut: int = 0
 
@@ -93,6 +100,7 @@ class Scene:
         voxels: ground-truth grids, in order of frame.
         label_ids: raw id of the semantic PNGs -> index of `scene3d.structures.labels.CITYSCAPES`; absent = 255.
         bounds: corners (min, max) of the region of interest in the world, metres; None where unknown.
+        sparse: points of the surface that were found along with the cameras; None where the reader has none.
     """
 
     name: str
@@ -101,3 +109,4 @@ class Scene:
     voxels: tuple[VoxelFile, ...] = ()
     label_ids: Mapping[int, int] = field(default_factory=dict)
     bounds: Float[Tensor, "2 3"] | None = None
+    sparse: SparsePoints | None = None

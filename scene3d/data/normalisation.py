@@ -1,0 +1,113 @@
+"""What of a scene is to be reconstructed, brought into the unit ball by what the scene knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scene3d.data.views import view_camera, view_to_world
+from scene3d.errors import DataError
+from scene3d.geometry.camera import Camera, inside, project
+from scene3d.geometry.normalisation import (
+    Similarity,
+    similarity_of_box,
+    similarity_of_cameras,
+    similarity_of_points,
+)
+from scene3d.geometry.se3 import invert, transform
+from scene3d.structures.scene import Scene
+
+Source = Literal["auto", "bounds", "cameras", "points"]
+"""From what the ball is made: see `normalise`."""
+
+
+def normalise(scene: Scene, source: Source = "auto", *, bounds: Float[Tensor, "2 3"] | None = None) -> Similarity:
+    """The similarity that brings a scene's region of interest into the unit ball.
+
+    - "bounds": the box of the argument, or of the scene; see `similarity_of_box`.
+    - "cameras": what they look at together; see `similarity_of_cameras`.
+    - "points": most of the sparse points; see `similarity_of_points`.
+    - "auto": bounds where there are any; else cameras where they look at one place; else points.
+
+    Args:
+        scene: every shot that is used must have its transform.
+        source: from what.
+        bounds: corners (min, max) in the world, instead of the scene's own.
+
+    Raises:
+        DataError: the source is not there or says nothing; of "auto", each of them with its reason. A box that no
+            camera sees, or that holds none of the scene's sparse points, says nothing.
+    """
+    bounds = scene.bounds if bounds is None else bounds
+    known: dict[str, Callable[[], Similarity]] = {
+        "bounds": lambda: _of_bounds(scene, bounds),
+        "cameras": lambda: _of_cameras(scene),
+        "points": lambda: _of_points(scene),
+    }
+    if source != "auto":
+        tried: tuple[str, ...] = (source,)
+    else:
+        # Bounds that are given are meant: where they are wrong nothing else takes their place.
+        tried = ("cameras", "points") if bounds is None else ("bounds",)
+    reasons = []
+    for name in tried:
+        try:
+            return known[name]()
+        except DataError as error:
+            reasons.append(str(error))
+    raise DataError(f"{scene.name}: {'; '.join(reasons)}")
+
+
+def _of_bounds(scene: Scene, bounds: Float[Tensor, "2 3"] | None) -> Similarity:
+    if bounds is None:
+        raise DataError("region of interest: expected bounds, got none")
+    similarity = similarity_of_box(bounds)
+    centre, corners = bounds.double().mean(dim=0), torch.cartesian_prod(*bounds.double().unbind(dim=1))
+    places = torch.cat([centre[None], corners])
+    if not any(_sees(camera, cam_to_world, places) for camera, cam_to_world in _cameras(scene)):
+        raise DataError(f"region of interest: expected a box that a camera sees, got {bounds.tolist()}")
+    if scene.sparse is not None:
+        points = scene.sparse.points
+        within = ((points >= bounds[0]) & (points <= bounds[1])).all(dim=1)
+        if not within.any():
+            got = f"none of {len(points)} in {bounds.tolist()}"
+            raise DataError(f"region of interest: expected sparse points in it, got {got}")
+    return similarity
+
+
+def _of_cameras(scene: Scene) -> Similarity:
+    cameras = _cameras(scene)
+    if not cameras:
+        raise DataError("cameras: expected transforms of at least 2, got none")
+    halves = [
+        min(math.atan(camera.width / 2 / float(camera.K[0, 0])), math.atan(camera.height / 2 / float(camera.K[1, 1])))
+        for camera, _ in cameras
+    ]
+    matrices = torch.stack([cam_to_world.double() for _, cam_to_world in cameras])
+    return similarity_of_cameras(matrices, torch.tensor(halves, dtype=torch.float64))
+
+
+def _of_points(scene: Scene) -> Similarity:
+    if scene.sparse is None:
+        raise DataError("sparse points: expected some, got none")
+    return similarity_of_points(scene.sparse.points)
+
+
+def _cameras(scene: Scene) -> list[tuple[Camera, Float[Tensor, "4 4"]]]:
+    """The pinhole camera of each shot whose transform is known."""
+    return [
+        (view_camera(shot, shot.camera.height, shot.camera.width), cam_to_world)
+        for shot in scene.shots
+        if (cam_to_world := view_to_world(shot)) is not None
+    ]
+
+
+def _sees(camera: Camera, cam_to_world: Float[Tensor, "4 4"], places: Float[Tensor, "N 3"]) -> bool:
+    points_cam = transform(invert(cam_to_world.double()), places)
+    pixels, depth = project(points_cam, camera.K.double())
+    return bool(inside(pixels, depth, camera.height, camera.width).any())
