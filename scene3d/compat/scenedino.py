@@ -145,10 +145,12 @@ def _config(source: Mapping[str, Tensor], settings: PublishedSettings, path: Pat
     features = _shape(source, f"{head}.lin_out.weight", 2, path)[0] - 1
     a, b, c, d = (_shape(source, f"{_PROJECTS}{i}.weight", 4, path)[0] for i in range(4))
     artefacts = source.get("artifact_field")
-    teacher = _vit(source, TEACHER, settings, path)
+    encoder, teacher = (_vit(source, prefix, settings, path) for prefix in (ENCODER, TEACHER))
+    if encoder["depth"] <= max(settings.layers):
+        raise CheckpointError(f"{path}: expected at least {max(settings.layers) + 1} blocks, got {encoder['depth']}")
     return SceneCompletionConfig(
         encoder=DPTEncoderConfig(
-            vit=DinoEncoderConfig(**_vit(source, ENCODER, settings, path), layers=settings.layers),
+            vit=DinoEncoderConfig(**encoder, layers=settings.layers),
             dpt=DPTConfig(width=channels, projections=(a, b, c, d), align_corners=True),
             channels=channels,
         ),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import scene3d
 from scene3d.compat.scenedino import pixels_of_normalised
-from scene3d.errors import CheckpointError, ConfigError, DataError
+from scene3d.errors import CheckpointError, DataError
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.methods.scene_completion import SceneCompletion
 from scene3d.methods.scene_semantics import SceneSemantics
@@ -59,7 +59,8 @@ class Golden:
     def fields(self) -> dict[str, PixelAlignedField]:
         """With the first layer within the map, and after it is sampled."""
         decoder, size = self.method.decoder, (self.height, self.width, 3.0, 80.0, "scenedino")
-        after = SampledFirst(decoder)
+        after = SampledFirst(256, 128, 64, decoder.octaves).double()
+        after.load_state_dict(decoder.state_dict())
         return {
             "folded": PixelAlignedField(decoder, decoder.fold(self.map), self.K[:1], *size),
             "sampled first": PixelAlignedField(after, self.map.permute(0, 2, 3, 1), self.K[:1], *size),
@@ -85,15 +86,11 @@ class Golden:
         return colour[0].transpose(0, 1), torch.maximum(hidden[0].mT, unknown[0].double())
 
 
-class SampledFirst(nn.Module):
+class SampledFirst(PointDecoder):
     """The published order: sample the map, then the first layer."""
 
-    def __init__(self, decoder: PointDecoder) -> None:
-        super().__init__()
-        self.decoder = decoder
-
     def forward(self, sampled: Tensor, position: Tensor, features: bool) -> tuple[Tensor, Tensor | None]:
-        return self.decoder(self.decoder.from_map(sampled), position, features)
+        return super().forward(self.from_map(sampled), position, features)
 
 
 @pytest.fixture(scope="module")
@@ -285,11 +282,19 @@ def test_another_network_is_refused_with_the_keys_that_differ(tmp_path: Path):
         scene3d.load(f"scenedino:{tmp_path}")
 
 
-def test_an_image_size_that_is_not_the_trained_one_is_refused(tmp_path: Path):
+def test_positions_of_another_image_size_are_refused(tmp_path: Path):
+    config = copy.deepcopy(files.CONFIG)
+    config["model"]["encoder"]["image_size"] = [files.HEIGHT, 2 * files.WIDTH]
+    files.write(tmp_path, files.fill(files.network_shapes()), config=config)
+    with pytest.raises(CheckpointError, match=r"has in another shape encoder\.trunk\.network\.pos_embed"):
+        scene3d.load(f"scenedino:{tmp_path}")
+
+
+def test_without_settings_they_are_as_published(tmp_path: Path):
     files.write(tmp_path, files.fill(files.network_shapes()))
     (tmp_path / "training_config.yaml").unlink()
-    # Without settings they are as published: 192 x 640, which has 24 x 80 places and a class token.
-    with pytest.raises(CheckpointError, match=r"has in another shape encoder\.trunk\.network\.pos_embed"):
+    # The decoder takes the output of blocks 3, 6 and 9, counted from 0; the file has two blocks.
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: expected at least 10 blocks, got 2"):
         scene3d.load(f"scenedino:{tmp_path}")
 
 
@@ -298,14 +303,14 @@ def test_an_image_size_that_is_not_the_trained_one_is_refused(tmp_path: Path):
     [
         ("decoder_arch", "spf", r"model\.encoder\.decoder_arch: expected 'dpt', got 'spf'"),
         ("image_size", [32], r"encoder\.image_size: expected 2 whole numbers, got \[32\]"),
-        ("intermediate_features", [0, 1, 5], r"layers: expected numbers of blocks from 0 to 1"),
+        ("intermediate_features", [0, 1, 5], r"expected at least 6 blocks, got 2"),
     ],
 )
 def test_settings_that_are_not_known_here_are_refused(tmp_path: Path, key: str, value: object, complaint: str):
     config = copy.deepcopy(files.CONFIG)
     config["model"]["encoder"][key] = value
     files.write(tmp_path, files.fill(files.network_shapes()), config=config)
-    with pytest.raises((CheckpointError, ConfigError), match=complaint) as caught:
+    with pytest.raises(CheckpointError, match=complaint) as caught:
         scene3d.load(f"scenedino:{tmp_path}")
     assert "\n" not in str(caught.value)
 
