@@ -54,13 +54,14 @@ def trajectories(options: argparse.Namespace) -> None:
         stored = [float(x) for x in re.findall(r"\d+\.\d{6}", text.split(marker)[1].split("\n")[0])]
         estimated = read_kitti_trajectory(folder / "kitti_odom_eval" / "example_0" / f"{sequence}.txt")
         truth = read_kitti_trajectory(folder / "kitti_odom_eval" / "gt_poses" / f"{sequence}.txt")
-        true = from_first(truth.body_to_world[estimated.stamps.long()])
+        frames = estimated.stamps.long()
+        true = from_first(truth.body_to_world[frames])
         scaled = align(from_first(estimated.body_to_world), true, "scale")
-        found = drift(scaled, true)
+        found = drift(scaled, truth.body_to_world, frames)
         steps = relative_errors(scaled, true, frame_pairs(len(true), 1))
         ours = {
-            "t_err, %": 100 * found.translation,
-            "r_err, deg/100 m": 100 * torch.rad2deg(torch.tensor(found.rotation)).item(),
+            "t_err, %": found.t_err,
+            "r_err, deg/100 m": found.r_err,
             "ATE, m": summarise(absolute_errors(scaled, true)).rmse,
             "RPE, m": steps[0].mean().item(),
             "RPE, deg": torch.rad2deg(steps[1].mean()).item(),
