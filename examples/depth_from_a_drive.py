@@ -17,14 +17,15 @@ import scene3d
 from scene3d.data.snippets import Snippets
 from scene3d.data.street.layout import StreetConfig
 from scene3d.data.street.write import write_streets
+from scene3d.data.trajectory_files import write_kitti_trajectory
 from scene3d.data.trees import along, read_drive
 from scene3d.engine.drive import walk
 from scene3d.fusion.agreement import TrustConfig, trusted
 from scene3d.fusion.cloud import CloudConfig, CloudFusion
+from scene3d.structures.trajectory import Trajectory
 from scene3d.visualise.drive_report import drive_picture, forward_points
 from scene3d.visualise.files import write_points
 from scene3d.visualise.pictures import write_picture
-from scene3d.visualise.trajectory import write_kitti_poses
 
 
 def main(weights: str = "street", out: str = "out/drive", root: str = "", drive: str | None = None) -> None:
@@ -49,7 +50,8 @@ def main(weights: str = "street", out: str = "out/drive", root: str = "", drive:
     cloud, way = fusion.cloud(), torch.stack(list(places.values()))
     write_points(folder / "cloud.ply", forward_points(cloud))
     write_picture(folder / "cloud.png", drive_picture(cloud, way))
-    write_kitti_poses(folder / "poses_kitti.txt", way, list(places))
+    frames = torch.tensor(list(places), dtype=torch.float64)
+    write_kitti_trajectory(folder / "poses_kitti.txt", Trajectory(stamps=frames, body_to_world=way))
     print(f"{len(cloud.points)} points along {way[-1, :3, 3].norm():.1f} m in {folder / 'cloud.ply'}")
 
 
