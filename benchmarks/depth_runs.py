@@ -16,22 +16,19 @@ from scene3d.data.street.write import write_streets
 from scene3d.data.trajectory_files import read_kitti_trajectory
 from scene3d.data.views import view_to_world
 from scene3d.engine.drive import walk
-from scene3d.evaluation.odometry import drift
 from scene3d.evaluation.tables import DEVIATION_TITLE
 from scene3d.evaluation.trajectory import (
     absolute_errors,
     align,
-    frame_pairs,
     from_first,
     path_lengths,
     path_pairs,
     relative_errors,
     summarise,
 )
+from scene3d.evaluation.trajectory_tables import DRIFT, POSITIONS, STEPS, trajectory_report
 from scene3d.geometry.se3 import invert
-from scene3d.geometry.warp import warp
-from scene3d.losses.photometric import least_error
-from scene3d.losses.reprojection import Reconstruction, standing_error
+from scene3d.losses.reprojection import Reconstruction, moving_error, standing_error
 from scene3d.structures.frames import Frames
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "depth"
@@ -50,24 +47,15 @@ def trajectories(options: argparse.Namespace) -> None:
     print("| what | stored | ours |")
     print("|---|---:|---:|")
     text = (folder / "PROVENANCE.md").read_text()
-    for sequence, marker in (("09", "seq 09, align scale"), ("10", "seq 10, align scale")):
-        stored = [float(x) for x in re.findall(r"\d+\.\d{6}", text.split(marker)[1].split("\n")[0])]
-        estimated = read_kitti_trajectory(folder / "kitti_odom_eval" / "example_0" / f"{sequence}.txt")
-        truth = read_kitti_trajectory(folder / "kitti_odom_eval" / "gt_poses" / f"{sequence}.txt")
-        frames = estimated.stamps.long()
-        true = from_first(truth.body_to_world[frames])
-        scaled = align(from_first(estimated.body_to_world), true, "scale")
-        found = drift(scaled, truth.body_to_world, frames)
-        steps = relative_errors(scaled, true, frame_pairs(len(true), 1))
-        ours = {
-            "t_err, %": found.t_err,
-            "r_err, deg/100 m": found.r_err,
-            "ATE, m": summarise(absolute_errors(scaled, true)).rmse,
-            "RPE, m": steps[0].mean().item(),
-            "RPE, deg": torch.rad2deg(steps[1].mean()).item(),
-        }
-        for (name, value), known in zip(ours.items(), stored, strict=False):
-            print(f"| {sequence}, scale aligned, {name} | {known:.6f} | {value:.6f} |")
+    figures = ((DRIFT, "t_err"), (DRIFT, "r_err"), (POSITIONS, "rmse"), (STEPS, "mean m"), (STEPS, "mean degrees"))
+    for sequence in ("09", "10"):
+        line = text.split(f"seq {sequence}, align scale")[1].split("\n")[0]
+        names = ("example_0", "gt_poses")
+        pair = (read_kitti_trajectory(folder / "kitti_odom_eval" / name / f"{sequence}.txt") for name in names)
+        report = trajectory_report(*pair)
+        for (title, column), known in zip(figures, re.findall(r"\d+\.\d{6}", line), strict=False):
+            ours = report.figure(title, "scale", column)
+            print(f"| {sequence}, scale aligned, {title}, {column} | {known} | {ours:.6f} |")
     estimated, true = (read_kitti_trajectory(folder / "evo" / f"KITTI_00_{n}.txt").body_to_world for n in ("ORB", "gt"))
     for name, errors in (
         ("orb_ape", absolute_errors(align(estimated, true, "6dof"), true)),
@@ -111,15 +99,11 @@ def streets(options: argparse.Namespace) -> None:
 
 def drive(options: argparse.Namespace) -> None:
     """KITTI odometry 06, gray, poses not looked at: photometric error, and the way"""
-    root = options.real / "kitti_odometry_06_gray"
-    if not root.is_dir():
-        print(f"{root} is not there; left out")
+    run, recipe = _trained(options, "kitti_odometry_06", options.real / "kitti_odometry_06_gray")
+    if run is None:
         return
-    recipe = recipes.load_recipe(CONFIGS / "kitti_odometry_06.yaml", [f"data.root={root.resolve()}"])
-    run = recipes.train(recipe, options.out / "kitti_odometry_06", progress=False)
     predictor = recipes.load(run)
     warped, standing = _photometric(predictor, recipe.data.build("val", training=False))
-    print(f"{_cpu_minutes(run):.1f} CPU minutes on frames 0 to 40")
     print(f"photometric error on frames 41 to 50: {warped:.4f}, of the identity warp {standing:.4f}, ", end="")
     print(f"{warped / standing:.0%} (asked 60 %)")
     whole = recipe.data.scoring.model_copy(update={"frames": None})
@@ -136,16 +120,23 @@ def drive(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     """KITTI odometry 07, stereo and mono, a fit of its own frames"""
-    root = options.real / "kitti_odometry_07_stereo_depth"
-    if not root.is_dir():
-        print(f"{root} is not there; left out")
+    run, _ = _trained(options, "kitti_odometry_07", options.real / "kitti_odometry_07_stereo_depth")
+    if run is None:
         return
-    recipe = recipes.load_recipe(CONFIGS / "kitti_odometry_07.yaml", [f"data.root={root.resolve()}"])
-    run = recipes.train(recipe, options.out / "kitti_odometry_07", progress=False)
-    print(f"{_cpu_minutes(run):.1f} CPU minutes\n")
     report = recipes.evaluate(run, split="val")
     report.save(run / "evaluation_val.json")
     print(report.as_markdown())
+
+
+def _trained(options: argparse.Namespace, name: str, root: Path) -> tuple[Path | None, recipes.Recipe]:
+    """The run of a recipe on a real drive; None, in words, where the drive is not there."""
+    recipe = recipes.load_recipe(CONFIGS / f"{name}.yaml", [f"data.root={root.resolve()}"])
+    if not root.is_dir():
+        print(f"{root} is not there; left out")
+        return None, recipe
+    run = recipes.train(recipe, options.out / name, progress=False)
+    print(f"{_cpu_minutes(run):.1f} CPU minutes\n")
+    return run, recipe
 
 
 @torch.no_grad()
@@ -157,13 +148,7 @@ def _photometric(predictor: recipes.Predictor, data: object) -> tuple[float, flo
         prediction = predictor.predict_frames(frames)
         to_views = invert(prediction.cam_to_reference)  # type: ignore[union-attr]
         views = Reconstruction.of(frames, to_views)
-        images, seen = [], []
-        for v in range(views.sources.shape[1]):
-            motion = views.reference_to_source[:, v]
-            image, inside = warp(views.sources[:, v], prediction.depth, views.K, views.source_K[:, v], motion)
-            images.append(image)
-            seen.append(inside & views.present[:, v, None, None])
-        error = least_error(torch.stack(images, dim=1), views.image, torch.stack(seen, dim=1), 0.85)
+        error = moving_error(prediction.depth, views)
         counted = torch.isfinite(error)
         warped.append(error[counted])
         standing.append(standing_error(views)[counted])

@@ -357,17 +357,19 @@ def hashes() -> Iterator[Case]:
 
 def completions() -> Iterator[Case]:
     """Classes of all 256 x 256 x 32 cells of a street's view, by the packaged weights, from the finished map."""
-    predictor = load("street", device="cpu")
+    device = torch.get_default_device()
+    predictor = load("street", device=str(device))
     method = predictor.method
     assert isinstance(method, SceneSemantics)
-    frames = true_view(make_street(9000), 20, predictor.view.camera)
+    with torch.device("cpu"):
+        frames = true_view(make_street(9000), 20, predictor.view.camera.to("cpu")).to(device)
     assert frames.grid_to_cam is not None
     K, grid_to_cam, chunk = frames.K[:, 0], frames.grid_to_cam, method.config.completion.chunk
     with torch.no_grad():
         made = method.completion.encode(frames.image[:, 0], K)
     decoder, extent = made.decoder, torch.tensor([float(made.width), float(made.height)])
     assert decoder.to_features is not None
-    points = transform(grid_to_cam[0], SSCBENCH.centres())
+    points = transform(grid_to_cam[0], SSCBENCH.centres().to(device))
 
     def eager(folded: Tensor) -> Tensor:
         """Everything asked of every cell, some of them at a time."""

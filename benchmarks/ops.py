@@ -34,14 +34,15 @@ PARTS = ("warm", "default", "memory")
 def main() -> None:
     options = _options()
     if options.part is None:
-        words = f"{options.threads} threads, torch {torch.__version__}, {kernels()}"
-        print(f"{date.today()}, {platform.machine()}, {words}")
-        for part in PARTS:
+        where = torch.cuda.get_device_name() if options.device == "cuda" else platform.machine()
+        print(f"{date.today()}, {where}, {options.threads} threads, torch {torch.__version__}, {kernels()}")
+        for part in PARTS[1:] if options.device == "cuda" else PARTS:
             subprocess.run([sys.executable, __file__, "--part", part, *sys.argv[1:]], check=True, env=os.environ)
         return
     if options.part == "warm":
         keep_freed_memory()
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     torch.manual_seed(0)
     if options.part == "memory":
         print("\n## Memory (MiB): temporary, results included; kept for the gradient, arguments left out\n")
@@ -66,6 +67,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda has one allocator only")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which takes minutes")
@@ -129,9 +131,10 @@ def _machine_speed() -> tuple[float, float]:
     """Bytes a second of a copy (read and written), and operations a second of a product of matrices."""
     source, target = torch.rand(2**26), torch.empty(2**26)
     copy = milliseconds(lambda: target.copy_(source), 7)
-    one, other = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    edge = 8192 if source.is_cuda else 1024
+    one, other = torch.rand(edge, edge), torch.rand(edge, edge)
     product = milliseconds(lambda: one @ other, 7)
-    return 2 * 4 * 2**26 / copy * 1e3, 2 * 1024**3 / product * 1e3
+    return 2 * 4 * 2**26 / copy * 1e3, 2 * edge**3 / product * 1e3
 
 
 def _memory_row(case: Case) -> str:

@@ -37,8 +37,8 @@ def main(weights: str = "street", out: str = "out/drive", root: str = "", drive:
         write_streets(Path(root), [9001], config=StreetConfig(frames=4), workers=1, **options)
 
     predictor = scene3d.load(weights)
-    recipe, scene = predictor.recipe.data, read_drive(root, drive)
-    data = Snippets([scene], along(scene, recipe.scoring or recipe.snippets), training=False)
+    scene = read_drive(root, drive)
+    data = Snippets([scene], along(scene, predictor.snippet_config), training=False)
 
     # Frames pass by one after another: believed where the frame before says the same, and fused.
     fusion, places = CloudFusion(CloudConfig(cell=0.1)), {}

@@ -39,8 +39,9 @@ def drive(
       scene3d drive runs/depth drive.mp4 --out out/drive --every 2
 
     Args:
-        weights: run folder, weights file, or the name of packaged weights: "street".
-        source: root of a KITTI raw, KITTI odometry or KITTI-360 tree; folder of images, posed or not; or video.
+        weights: run folder, weights file, the name of packaged weights: "street", or a released folder:
+            "manydepth:FOLDER".
+        source: root of a data set, as `scene3d data check` takes it; folder of images, posed or not; or video.
         out: folder for the results.
         scene: which drive of a tree; not needed where there is only one.
         K: fx fy cx cy of plain images or a video, pixels; without it the training's field of view is assumed.
@@ -79,8 +80,7 @@ def _snippets(
         if K is not None:
             raise UsageError(f"--K: {source} says which cameras it was taken with")
         read = read_drive(source, scene)
-        data = predictor.recipe.data
-        return Snippets([read], along(read, data.scoring or data.snippets), training=False), every
+        return Snippets([read], along(read, predictor.snippet_config), training=False), every
     if scene is not None:
         raise UsageError(f"--scene: {source} is not a data set of several drives")
     # Images that are left out are still looked up by their neighbours, so they are thinned where they are read.

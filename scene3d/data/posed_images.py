@@ -32,16 +32,15 @@ is to be looked at, in the world. ``sparse`` names points with their tracks, see
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from scene3d.config import Config
 from scene3d.data.images import image_size
-from scene3d.data.kitti_files import read_text
+from scene3d.data.json_files import read_json
 from scene3d.data.lens import Distortion, view_through
 from scene3d.data.scene_folders import Layout, scene_name
 from scene3d.data.sparse_files import read_sparse
@@ -116,14 +115,7 @@ def read_posed_images(root: Path | str, names: Sequence[str] | None = None) -> l
 
 def _read_folder(folder: Path) -> Scene:
     path = folder / FILE
-    try:
-        said = PosedImages.model_validate(json.loads(read_text(path)))
-    except json.JSONDecodeError as error:
-        raise wrong_file(path, expected="JSON", got=f"{error.msg} on line {error.lineno}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise wrong_file(path, expected=f"{where}: {first['msg']}", got=str(first["input"])[:60]) from None
+    said, _ = read_json(path, PosedImages)
     shots = [_shot(path, image, number) for number, image in enumerate(said.images)]
     seen: dict[tuple[int, str], Shot] = {}
     for shot in shots:

@@ -6,7 +6,6 @@ world is left as it is. Pixel centres lie at +0.5 there as here.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from scene3d.data.images import IMAGE_SUFFIXES, image_size
-from scene3d.data.kitti_files import read_text
+from scene3d.data.json_files import read_json
 from scene3d.data.lens import view_through
 from scene3d.data.scene_folders import SENSOR, Layout, scene_name
 from scene3d.errors import wrong_file
@@ -83,15 +82,7 @@ def read_transforms_json(
 
 def _read_folder(folder: Path, skip_missing: bool) -> Scene:
     path = folder / "transforms.json"
-    try:
-        content = json.loads(read_text(path))
-        said = _Transforms.model_validate(content)
-    except json.JSONDecodeError as error:
-        raise wrong_file(path, expected="JSON", got=f"{error.msg} on line {error.lineno}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise wrong_file(path, expected=f"{where}: {first['msg']}", got=str(first["input"])[:60]) from None
+    said, content = read_json(path, _Transforms)
     shots = []
     for number, (frame, own) in enumerate(zip(said.frames, content["frames"], strict=True)):
         image = _image(folder, frame.file_path)

@@ -132,6 +132,6 @@ def calibrate_deviation(method: Method, val: SomeFrames | None, device: torch.de
     found = torch.cat(errors) if errors else torch.zeros(0)
     if found.numel() == 0:
         return None
-    kept.fill_(found.float().quantile(GAUSSIAN))
+    kept.fill_(found.float().quantile(GAUSSIAN[0]))
     log.info("deviations times %.3g, chosen on validation data", float(kept))
     return float(kept)

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from scene3d.data.snippet_config import SnippetConfig, ViewSpec
 from scene3d.engine.distributed import pick_device
 from scene3d.engine.photographs import Picture, given_camera, image_files, match, read_picture, video_frames
 from scene3d.errors import CheckpointError, Scene3dError
@@ -123,6 +124,17 @@ class Predictor:
             if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
                 raise
             raise self._too_large(frames, error) from None
+
+    @property
+    def snippet_config(self) -> SnippetConfig:
+        """What to read of each frame of a drive: as the recipe scores it; of released weights, by what they look up."""
+        if self.recipe is not None:
+            return self.recipe.data.scoring or self.recipe.data.snippets
+        camera = self.view.camera
+        own = ViewSpec(sensor="left")
+        views = (own, *(own.model_copy(update={"offset": offset}) for offset in self.earlier))
+        # Their depth has a scale of its own, in which the data do not know where the camera was.
+        return SnippetConfig(views=views, height=camera.height, width=camera.width, motion="estimated")
 
     def predict_folder(self, folder: Path | str, K: Any = None, *, every: int = 1) -> Iterator[tuple[Path, Prediction]]:
         """The prediction of every image file in a folder, in the order of their names.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-GAUSSIAN = 0.6827
-"""Share of errors within one standard deviation, of a Gaussian."""
+GAUSSIAN = (0.6827, 0.9545)
+"""Shares of errors within one and two standard deviations, of a Gaussian."""
 
 
 def errors_in_deviations(

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scene3d.config import Config
-from scene3d.geometry.camera import inside, project, to_grid
-from scene3d.geometry.depth import depth_to_points, invert_depth
-from scene3d.geometry.se3 import invert, transform
+from scene3d.geometry.camera import inside, to_grid
+from scene3d.geometry.depth import invert_depth
+from scene3d.geometry.se3 import invert
+from scene3d.geometry.warp import reproject
 from scene3d.structures.drive import DriveStep
 
 
@@ -89,8 +90,8 @@ def agrees(
         tolerance: difference of the depths in the other camera, as a share of the point's.
     """
     height, width = other_depth.shape
-    points = transform(cam_to_other.to(depth), depth_to_points(depth, K).reshape(-1, 3))
-    pixels, wanted = project(points, other_K)
+    placed = reproject(depth[None], K[None], other_K[None], cam_to_other.to(depth)[None])
+    pixels, wanted = placed[0].reshape(-1, 2), placed[1].flatten()
     seen = inside(pixels, wanted, height, width)
     # What is not seen has no pixel; it may have any, since it does not count.
     pixels = torch.where(seen[:, None], pixels, 0.5)

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scene3d.errors import DataError
 from scene3d.geometry.warp import warp
 from scene3d.losses.photometric import least_error, mean_where
 from scene3d.losses.smoothness import edge_aware_smoothness
@@ -45,7 +46,13 @@ class Reconstruction(NamedTuple):
 
     @staticmethod
     def of(frames: Frames, reference_to_views: Float[Tensor, "B V 4 4"]) -> Reconstruction:
-        """View 0 of snippets, and all of their others."""
+        """View 0 of snippets, and all of their others.
+
+        Raises:
+            DataError: there are no others.
+        """
+        if frames.image.shape[1] < 2:
+            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
         image, K = frames.image, frames.K
         return Reconstruction(
             image[:, 0], K[:, 0], image[:, 1:], K[:, 1:], reference_to_views[:, 1:], frames.present[:, 1:]
@@ -69,11 +76,26 @@ def reprojection_error(
     """Mean over pixels of the least error over the sources that see a pixel's point.
 
     Args:
+        depth, views, ssim_weight: see `moving_error`.
+        standing: `standing_error`, to leave out pixels of which it is the smaller; None leaves out none.
+        counted: pixels that may count at all; None is all.
+    """
+    best = moving_error(depth, views, ssim_weight)
+    known = torch.isfinite(best)
+    if standing is not None:
+        known = known & (best.detach() < standing)
+    return mean_where(best, known if counted is None else known & counted)
+
+
+def moving_error(
+    depth: Float[Tensor, "B H W"], views: Reconstruction, ssim_weight: float = 0.85
+) -> Float[Tensor, "B H W"]:
+    """The least error over the sources that see a pixel's point; infinite where none does.
+
+    Args:
         depth: of the view, along z, of the unit of the transforms.
         views: what is reconstructed, and from what.
         ssim_weight: see `photometric_error`.
-        standing: `standing_error`, to leave out pixels of which it is the smaller; None leaves out none.
-        counted: pixels that may count at all; None is all.
     """
     warped, seen = [], []
     for v in range(views.sources.shape[1]):
@@ -81,11 +103,7 @@ def reprojection_error(
         image, inside = warp(views.sources[:, v], depth, views.K, views.source_K[:, v], motion)
         warped.append(image)
         seen.append(inside & views.present[:, v, None, None])
-    best = least_error(torch.stack(warped, dim=1), views.image, torch.stack(seen, dim=1), ssim_weight)
-    known = torch.isfinite(best)
-    if standing is not None:
-        known = known & (best.detach() < standing)
-    return mean_where(best, known if counted is None else known & counted)
+    return least_error(torch.stack(warped, dim=1), views.image, torch.stack(seen, dim=1), ssim_weight)
 
 
 def terms_over_scales(

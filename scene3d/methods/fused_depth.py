@@ -15,14 +15,13 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from scene3d.config import Config
-from scene3d.errors import DataError
 from scene3d.geometry.se3 import invert
 from scene3d.losses import LossTerms
 from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, standing_error, terms_over_scales
 from scene3d.nn.belief import REACH, Belief, Measurement, fuse, hypotheses, measure
 from scene3d.nn.cost_volume import Lookups, sweep
-from scene3d.nn.disparity_decoder import disparity_to_depth
+from scene3d.nn.disparity_decoder import check_size, disparity_to_depth
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
@@ -116,7 +115,6 @@ class FusedDepth(nn.Module):
             depth; 1 until then.
     """
 
-    metric: Tensor
     spread: Tensor
 
     def __init__(self, config: FusedDepthConfig) -> None:
@@ -129,8 +127,6 @@ class FusedDepth(nn.Module):
         self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
         self.temperatures = nn.Parameter(torch.full((config.iterations,), 0.05).log())
         self.gates = nn.ModuleList(_gate() for _ in range(config.iterations))
-        # Whether any motion that was trained on was given, which is what gives depth its scale.
-        self.register_buffer("metric", torch.tensor(False))
         self.register_buffer("spread", torch.tensor(1.0))
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:
@@ -139,10 +135,6 @@ class FusedDepth(nn.Module):
         Raises:
             DataError: there is no other view.
         """
-        if frames.image.shape[1] < 2:
-            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
-        if frames.cam_to_world is not None:
-            self.metric.fill_(True)
         config, to_views = self.config, self.motion.reference_to_views(frames)
         refined = self._refine(frames, to_views)
         others = Reconstruction.of(frames, to_views)
@@ -183,7 +175,7 @@ class FusedDepth(nn.Module):
         return DepthPrediction(
             depth=depth,
             K=frames.K[:, 0],
-            is_metric=bool(self.metric),
+            is_metric=self.motion.is_metric,
             confidence=_enlarged(1 - last.variance / first.variance, (size[0], size[1])).clamp(0, 1),
             deviation=self.spread * relative / depth,
             cam_to_reference=invert(to_views),
@@ -195,6 +187,7 @@ class FusedDepth(nn.Module):
         return [{"params": list(self.parameters()), "scale": 1.0}]
 
     def _refine(self, frames: Frames, to_views: Float[Tensor, "B V 4 4"]) -> Refined:
+        check_size(frames.image[:, 0], len(self.network.pyramid.channels))
         maps = self.network.pyramid(frames.image[:, 0])
         features = self.network.decoder.features(maps)
         near, far = self.config.near, self.config.far

@@ -15,7 +15,6 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from scene3d.config import Config
-from scene3d.errors import DataError
 from scene3d.geometry.se3 import invert
 from scene3d.losses import LossTerms
 from scene3d.losses.depth import DepthLossConfig, median_ratio
@@ -113,8 +112,6 @@ class MultiframeDepth(nn.Module):
         teacher: None where published weights come without theirs; such a method predicts, but does not learn.
     """
 
-    metric: Tensor
-
     def __init__(self, config: MultiframeDepthConfig) -> None:
         super().__init__()
         self.config = config
@@ -124,13 +121,9 @@ class MultiframeDepth(nn.Module):
             config.pyramid, config.hypotheses, config.spacing, config.first_range, config.compat
         )
         self.decoder = DisparityDecoder(self.encoder.channels, config.widths)
-        # Whether any motion that was trained on was given, which is what gives depth its scale.
-        self.register_buffer("metric", torch.tensor(False))
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """Reconstruct view 0 from the others, once by the teacher's depth and once by that of several frames."""
-        if frames.image.shape[1] < 2:
-            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
         learning = self.config.freeze_after is None or step < self.config.freeze_after
         image, K = frames.image[:, 0], frames.K[:, 0]
         assert self.teacher is not None
@@ -141,12 +134,10 @@ class MultiframeDepth(nn.Module):
             single = self._depths(self.teacher(image))
         if learning:
             self.encoder.follow(single[0], self.config.near)
-        if frames.cam_to_world is not None:
-            self.metric.fill_(True)
         lookups, unlike = self._varied(self._lookups(frames, to_views.detach()), image)
         matched = self._match(image, K, lookups)
         believed = self._believed(matched.volume, single[0].detach()) & ~unlike[:, None, None]
-        others = Reconstruction(image, K, frames.image[:, 1:], frames.K[:, 1:], to_views[:, 1:], frames.present[:, 1:])
+        others = Reconstruction.of(frames, to_views)
         terms = self._student_terms(matched.depths, single[0].detach(), others, believed)
         if learning:
             terms = terms.joined(self._teacher_terms(single, others))
@@ -162,7 +153,7 @@ class MultiframeDepth(nn.Module):
         return DepthPrediction(
             depth=matched.depths[0],
             K=K,
-            is_metric=bool(self.metric),
+            is_metric=self.motion.is_metric,
             confidence=confident.to(image.dtype),
             moving=_enlarged(self._moves(matched.volume, matched.depths[0]), image),
             single=None if self.teacher is None else self._depths(self.teacher(image))[0],

@@ -12,7 +12,6 @@ from pydantic import PositiveFloat
 from torch import Tensor, nn
 
 from scene3d.config import Config
-from scene3d.errors import DataError
 from scene3d.geometry.se3 import invert
 from scene3d.losses import LossTerms
 from scene3d.losses.depth import DepthLossConfig, median_ratio
@@ -61,15 +60,11 @@ class SingleDepth(nn.Module):
         config: see `SingleDepthConfig`.
     """
 
-    metric: Tensor
-
     def __init__(self, config: SingleDepthConfig) -> None:
         super().__init__()
         self.config = config
         self.network = MonoDepth(config.pyramid, config.widths)
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
-        # Whether any motion that was trained on was given, which is what gives depth its scale.
-        self.register_buffer("metric", torch.tensor(False))
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """Reconstruct view 0 from the others by its depth.
@@ -77,10 +72,6 @@ class SingleDepth(nn.Module):
         Raises:
             DataError: there is no other view.
         """
-        if frames.image.shape[1] < 2:
-            raise DataError(f"{', '.join(frames.names)}: expected another view to reconstruct from, got none")
-        if frames.cam_to_world is not None:
-            self.metric.fill_(True)
         config, to_views = self.config.loss, self.motion.reference_to_views(frames)
         depths = self._depths(frames)
         others = Reconstruction.of(frames, to_views)
@@ -97,7 +88,7 @@ class SingleDepth(nn.Module):
         return DepthPrediction(
             depth=self._depths(frames)[0],
             K=frames.K[:, 0],
-            is_metric=bool(self.metric),
+            is_metric=self.motion.is_metric,
             cam_to_reference=None if alone else invert(self.motion.reference_to_views(frames)),
         )
 

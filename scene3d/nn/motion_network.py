@@ -17,6 +17,8 @@ WIDTH = 256
 class MotionNetwork(nn.Module):
     """Two images of one camera to the transform between them, up to one scale for all.
 
+    It remembers whether any motion that frames carried was trained on, which gives depth and motion their scale.
+
     Args:
         pyramid: looks at both images at once.
         scale: what the network's answers, about 1 at first, are multiplied by: radians, and lengths.
@@ -24,6 +26,8 @@ class MotionNetwork(nn.Module):
     Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, section 4.1; the network has
     two transforms, of which the second is not used, because published weights have both.
     """
+
+    metric: Tensor
 
     def __init__(self, pyramid: PyramidConfig, scale: float = 0.01) -> None:
         super().__init__()
@@ -38,6 +42,12 @@ class MotionNetwork(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(WIDTH, 12, kernel_size=1),
         )
+        self.register_buffer("metric", torch.tensor(False))
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether lengths are those of the data, as far as was trained."""
+        return bool(self.metric)
 
     def forward(self, earlier: Float[Tensor, "B 3 H W"], later: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 4 4"]:
         """``earlier_to_later``: places the points of the earlier camera in the later one's coordinates."""
@@ -58,6 +68,8 @@ class MotionNetwork(nn.Module):
         if frames.cam_to_world is None:
             found, known = [identity] * views, [v == 0 for v in range(views)]
         else:
+            if self.training:
+                self.metric.fill_(True)
             given = invert(frames.cam_to_world) @ frames.cam_to_world[:, :1]
             posed = torch.ones_like(frames.present) if frames.posed is None else frames.posed
             found, known = list(given.unbind(dim=1)), posed.all(dim=0).tolist()

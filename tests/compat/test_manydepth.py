@@ -90,6 +90,13 @@ def test_weights_without_their_teacher_predict_without_its_opinion(tmp_path: Pat
     assert torch.isfinite(found.depth).all()
 
 
+def test_a_drive_is_read_as_released_weights_look_at_it(tmp_path: Path):
+    published.write_manydepth(tmp_path, 18, BINS, (HEIGHT, WIDTH))
+    read = scene3d.load(f"manydepth:{tmp_path}").snippet_config
+    assert [view.offset for view in read.views] == [0, -1]
+    assert (read.height, read.width, read.motion) == (HEIGHT, WIDTH, "estimated")
+
+
 def test_the_licence_of_the_weights_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     published.write_manydepth(tmp_path, 18, BINS, (HEIGHT, WIDTH))
     scene3d.load(f"manydepth:{tmp_path}")

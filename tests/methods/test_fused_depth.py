@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from scene3d.errors import DataError
+from scene3d.errors import DataError, UsageError
 from scene3d.methods.fused_depth import FusedDepth, FusedDepthConfig
 from tests.methods.walls import DEPTH, HEIGHT, OPTIONS, PYRAMID, UNTRAINED, WIDTH, WIDTHS, learn, silent, snippets
 
@@ -56,3 +56,9 @@ def test_every_part_learns():
 def test_a_snippet_of_one_view_teaches_nothing():
     with pytest.raises(DataError, match="expected another view"):
         a_method().training_step(snippets((0,)), 0)
+
+
+def test_an_image_that_cannot_be_halved_so_often_is_refused():
+    frames = snippets((0,))
+    with pytest.raises(UsageError, match="multiples of 32"):
+        a_method().eval().predict(replace(frames, image=frames.image[..., :-1], depth=None))

@@ -53,6 +53,16 @@ def test_motion_that_the_frames_carry_is_taken_and_only_the_rest_estimated():
     torch.testing.assert_close(network.reference_to_views(frames), invert(cam_to_world) @ cam_to_world[:, :1])
 
 
+def test_motion_that_was_trained_on_gives_the_scale_and_motion_that_was_shown_later_does_not():
+    network = MotionNetwork(SMALL)
+    given = snippets([0, 1], cam_to_world=torch.eye(4).expand(2, 2, 4, 4))
+    network.eval().reference_to_views(given)
+    network.train().reference_to_views(snippets([0, 1]))
+    assert not network.is_metric
+    network.reference_to_views(given)
+    assert network.is_metric
+
+
 def test_a_second_camera_of_unknown_place_is_refused():
     with pytest.raises(DataError, match="expected the transform of every camera of the reference's instant"):
         MotionNetwork(SMALL).reference_to_views(snippets([0, 0]))
