@@ -96,7 +96,8 @@ def _read_tum(folder: Path, intrinsics: Intrinsics, within: float) -> Scene:
 
 def _timed_files(path: Path) -> tuple[Float[Tensor, "N"], list[Path]]:  # noqa: UP037
     """Seconds, which increase, and the file of each line."""
-    stamps, files = [], []
+    stamps: list[float] = []
+    files: list[Path] = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):

@@ -21,6 +21,7 @@ K = torch.tensor([[20.0, 0, 8.5], [0, 21.0, 6.25], [0, 0, 1]], dtype=torch.float
 
 CENTRE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 RADIUS = 4.0
+TUM_SIZE = (480, 640)
 
 
 def orbit(number: int, of: int = 4) -> Float[Tensor, "4 4"]:
@@ -33,10 +34,10 @@ def orbit(number: int, of: int = 4) -> Float[Tensor, "4 4"]:
     return rigid(rotation, CENTRE + RADIUS * outward)
 
 
-def photograph(path: Path, brightness: int = 100) -> Path:
-    """A gray image of the size that K is for."""
+def photograph(path: Path, brightness: int = 100, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Path:
+    """A gray image, of the size that K is for unless another height and width are asked for."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (WIDTH, HEIGHT), (brightness,) * 3).save(path)
+    Image.new("RGB", size[::-1], (brightness,) * 3).save(path)
     return path
 
 
@@ -94,17 +95,20 @@ def write_middlebury(folder: Path, images: int = 3) -> Path:
 
 
 def write_tum(folder: Path, images: int = 3) -> Path:
-    """Colour every 0.1 s, depth and transforms a little later; the last image has no transform near it."""
+    """Colour every 0.1 s, depth and transforms a little later; the last image has no transform near it.
+
+    Images have the size that the data set's own intrinsics are for.
+    """
     from scipy.spatial.transform import Rotation
 
     colour, depth, truth = ["# color images"], ["# depth maps"], ["# ground truth"]
     for i in range(images + 1):
-        photograph(folder / "rgb" / f"{i}.png")
+        photograph(folder / "rgb" / f"{i}.png", size=TUM_SIZE)
         colour.append(f"{100 + i / 10:.4f} rgb/{i}.png")
         if i == images:
             break
         (folder / "depth").mkdir(exist_ok=True)
-        Image.fromarray(np.full((HEIGHT, WIDTH), 5000 * (i + 1), dtype=np.uint16)).save(folder / "depth" / f"{i}.png")
+        Image.fromarray(np.full(TUM_SIZE, 5000 * (i + 1), dtype=np.uint16)).save(folder / "depth" / f"{i}.png")
         depth.append(f"{100.004 + i / 10:.4f} depth/{i}.png")
         quaternion = Rotation.from_matrix(orbit(i)[:3, :3].numpy()).as_quat()
         numbers = [*orbit(i)[:3, 3].tolist(), *quaternion]
