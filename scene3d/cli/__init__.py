@@ -27,6 +27,7 @@ VERBS = {
     "trajectory": "scene3d.cli.trajectory:trajectory",
     "show": "scene3d.cli.show:show",
     "data make-street": "scene3d.cli.data:make_street",
+    "data from-images": "scene3d.cli.from_images:from_images",
     "data match": "scene3d.cli.data:match",
     "data depth-truth": "scene3d.cli.data:depth_truth",
     "data split": "scene3d.cli.split:split",
