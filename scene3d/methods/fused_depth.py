@@ -22,11 +22,15 @@ from scene3d.losses.reprojection import Reconstruction, standing_error, terms_ov
 from scene3d.nn.belief import REACH, Belief, Measurement, fuse, hypotheses, measure
 from scene3d.nn.cost_volume import Lookups, sweep
 from scene3d.nn.disparity_decoder import check_size, disparity_to_depth
+from scene3d.nn.matching_encoder import Compared
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
+from scene3d.nn.windows import halved, window_features
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import DepthPrediction
+
+Size = tuple[int, int] | torch.Size
 
 QUARTER = 2
 """Scale of the decoder whose map is a quarter of the image, as the features' that are compared."""
@@ -34,9 +38,6 @@ QUARTER = 2
 
 FIRST_VARIANCE = -2.5
 """Logarithm of the relative variance that an untrained network believes in: 29 % to either side."""
-
-LEAST_SURE = 1 / REACH
-"""Greatest relative deviation that is believed in: hypotheses then reach from 0 to twice the mean."""
 
 
 class FusedDepthConfig(Config):
@@ -52,7 +53,10 @@ class FusedDepthConfig(Config):
         near, far: range of depth, of the unit of the transforms.
         iterations: sweeps, each around what the one before believed.
         hypotheses: inverse depths a sweep.
+        compare: what sweeps compare, learned "features" or plain "windows" of the images; see `window_features`.
         channels: of the features that are compared.
+        least_sure: greatest relative deviation that the single frame may believe in; hypotheses reach three to either
+            side, so that those of 1/3 reach from 0 to twice the mean.
         surest: least relative deviation that the single frame may believe in. Its variance is taught by how far the
             sweeps move its mean, so one that looks nowhere else would never learn that it is wrong.
         lookups: offsets of the frames that are compared; all that a snippet has of them are used.
@@ -71,7 +75,9 @@ class FusedDepthConfig(Config):
     far: PositiveFloat = 100.0
     iterations: PositiveInt = 3
     hypotheses: int = Field(16, ge=3)
+    compare: Compared = "features"
     channels: PositiveInt = 32
+    least_sure: float = Field(1 / REACH, gt=0, le=1 / REACH)
     surest: PositiveFloat = 0.1
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
@@ -124,7 +130,8 @@ class FusedDepth(nn.Module):
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         self.variance = nn.Conv2d(config.widths[QUARTER], 1, kernel_size=3, padding=1)
         nn.init.constant_(self.variance.bias, FIRST_VARIANCE)  # type: ignore[arg-type]
-        self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
+        if config.compare == "features":
+            self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
         self.temperatures = nn.Parameter(torch.full((config.iterations,), 0.05).log())
         self.gates = nn.ModuleList(_gate() for _ in range(config.iterations))
         self.register_buffer("spread", torch.tensor(1.0))
@@ -196,11 +203,11 @@ class FusedDepth(nn.Module):
         # The single frame learns from its own reconstruction alone; what refines it takes it as it comes.
         mean = nn.functional.adaptive_avg_pool2d(1 / depths[0].detach()[:, None], size)[:, 0]
         # Of the logarithm, so that it means the same at any depth and in any unit.
-        limits = 2 * math.log(self.config.surest), 2 * math.log(LEAST_SURE)
+        limits = 2 * math.log(self.config.surest), 2 * math.log(self.config.least_sure)
         variance = self.variance(features[QUARTER])[:, 0].clamp(*limits).exp() * mean**2
         belief = Belief(mean, variance)
         lookups, K = self._lookups(frames, to_views, mean.shape[-2:])
-        own = self._features(maps[1])
+        own = self._own(frames.image[:, 0], maps[1])
         beliefs = [belief]
         for k in range(self.config.iterations):
             measured = self._look(belief, own, K, lookups, self.temperatures[k].exp())
@@ -229,19 +236,28 @@ class FusedDepth(nn.Module):
         found = self.compared(quarter).permute(0, 2, 3, 1)
         return found * torch.rsqrt(found.square().mean(dim=-1, keepdim=True) + 1e-6)
 
+    def _own(self, image: Float[Tensor, "B 3 H W"], quarter: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h w D"]:
+        """What is compared with other frames."""
+        return halved(window_features(image)) if self.config.compare == "windows" else self._features(quarter)
+
     def _lookups(
-        self, frames: Frames, to_views: Float[Tensor, "B V 4 4"], size: tuple[int, int] | torch.Size
+        self, frames: Frames, to_views: Float[Tensor, "B V 4 4"], size: Size
     ) -> tuple[Lookups, Float[Tensor, "B 3 3"]]:
         """The views at the offsets that are compared, and the K of the reference's map."""
         wanted = frames.lookups(self.config.lookups)
         chosen = wanted.any(dim=0)
         batch, number = len(frames.image), int(chosen.sum())
-        image = frames.image[:, chosen].flatten(0, 1)
-        quarter = self.network.pyramid.fine(image)[-1] if number else frames.image.new_zeros(0, self._inputs, *size)
-        features = self._features(quarter).unflatten(0, (batch, number))
-        scale = frames.K.new_tensor([size[1] / frames.image.shape[-1], size[0] / frames.image.shape[-2], 1.0])
-        K = frames.K * scale[:, None]
-        return Lookups(features, K[:, chosen], to_views[:, chosen].detach(), wanted[:, chosen]), K[:, 0]
+        image, whole = frames.image[:, chosen].flatten(0, 1), frames.image.shape[-2:]
+        if self.config.compare == "windows":
+            features = window_features(image)
+        else:
+            quarter = self.network.pyramid.fine(image)[-1] if number else image.new_zeros(0, self._inputs, *size)
+            features = self._features(quarter)
+        seen_K = _resized(frames.K[:, chosen], whole, features.shape[1:3])
+        lookups = Lookups(
+            features.unflatten(0, (batch, number)), seen_K, to_views[:, chosen].detach(), wanted[:, chosen]
+        )
+        return lookups, _resized(frames.K[:, 0], whole, size)
 
     @property
     def _inputs(self) -> int:
@@ -257,6 +273,10 @@ class FusedDepth(nn.Module):
         if frames.depth is not None:
             observed["depth_ratio"] = median_ratio(refined.depth(self.config.iterations), frames.depth[:, 0])
         return observed
+
+
+def _resized(K: Float[Tensor, "*batch 3 3"], old: Size, new: Size) -> Float[Tensor, "*batch 3 3"]:
+    return K * K.new_tensor([new[1] / old[1], new[0] / old[0], 1.0])[:, None]
 
 
 def _gate() -> nn.Sequential:

@@ -21,7 +21,7 @@ from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, enlarge_depth, standing_error, terms_over_scales
 from scene3d.nn.cost_volume import CostVolume
 from scene3d.nn.disparity_decoder import DisparityDecoder, disparity_to_depth
-from scene3d.nn.matching_encoder import LookupImages, MatchingEncoder
+from scene3d.nn.matching_encoder import Compared, LookupImages, MatchingEncoder
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
@@ -61,6 +61,9 @@ class MultiframeDepthConfig(Config):
         hypotheses: depths that matching tries.
         spacing: of the hypotheses, even in depth or in inverse depth.
         first_range: nearest and farthest hypothesis, until they follow what the teacher says.
+        beyond: nearest and farthest hypothesis after that, as shares of the teacher's nearest and farthest depth.
+        compare: what matching compares, learned "features" or plain "windows" of the images; see `MatchingEncoder`.
+        show_best: see `MatchingEncoder`.
         lookups: offsets of the frames that are matched; all that a snippet has of them are used.
         motion_scale: see `MotionNetwork`.
         still: share of samples that are trained as if the camera stood still.
@@ -81,6 +84,9 @@ class MultiframeDepthConfig(Config):
     hypotheses: PositiveInt = 96
     spacing: Literal["linear", "inverse"] = "linear"
     first_range: tuple[PositiveFloat, PositiveFloat] = (0.1, 10.0)
+    beyond: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    compare: Compared = "features"
+    show_best: bool = False
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
     still: float = Field(0.25, ge=0, le=1)
@@ -118,7 +124,14 @@ class MultiframeDepth(nn.Module):
         self.teacher: MonoDepth | None = MonoDepth(config.teacher_pyramid or config.pyramid, config.widths)
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         self.encoder = MatchingEncoder(
-            config.pyramid, config.hypotheses, config.spacing, config.first_range, config.compat
+            config.pyramid,
+            config.hypotheses,
+            config.spacing,
+            config.first_range,
+            beyond=config.beyond,
+            compare=config.compare,
+            show_best=config.show_best,
+            compat=config.compat,
         )
         self.decoder = DisparityDecoder(self.encoder.channels, config.widths)
 
