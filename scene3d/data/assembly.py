@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.data.depth_truth import measure_truth, read_truth
 from scene3d.data.kitti_files import read_scan
-from scene3d.data.snippet_config import SnippetConfig, TruthKind, hint_file
+from scene3d.data.snippet_config import VOXEL_SPACES, SnippetConfig, TruthKind, hint_file
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_rig, view_to_world
 from scene3d.geometry.depth import points_to_depth
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import IGNORE, SSCBENCH_TO_SSC, remap
+from scene3d.structures.labels import IGNORE, SSC, SSCBENCH_TO_SSC, remap
 from scene3d.structures.scene import Scan, Scene, Shot, VoxelFile
 
 
@@ -104,7 +104,8 @@ def assemble(
         truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
-        voxels=None if grid is None else remap(read_voxels(grid), SSCBENCH_TO_SSC)[None],
+        voxels=None if grid is None else _voxels(grid, config)[None],
+        voxel_space=VOXEL_SPACES[config.voxel_space],
         grid_to_cam=None if grid_to_cam is None else grid_to_cam[None].float(),
         points=None if points is None else points[None],
     )
@@ -119,6 +120,11 @@ def _pixels(shot: Shot | None, reader: ViewReader) -> Pixels:
         return reader.pixels(shot)
     size = (reader.height, reader.width)
     return Pixels(torch.zeros(3, *size, dtype=torch.uint8), torch.zeros(size, dtype=torch.bool))
+
+
+def _voxels(grid: VoxelFile, config: SnippetConfig) -> Int[Tensor, "X Y Z"]:
+    classes = read_voxels(grid)
+    return remap(classes, SSCBENCH_TO_SSC) if config.voxel_space == SSC.name else classes
 
 
 def _relative(

@@ -14,6 +14,7 @@ from scene3d.data.snippet_config import SnippetConfig, TruthKind
 from scene3d.data.snippets import Snippets
 from scene3d.data.split_files import Sample, read_split, shared_frames
 from scene3d.errors import ConfigError
+from scene3d.structures.labels import SSC
 from scene3d.structures.scene import Scene
 
 Split = Literal["train", "val", "test"]
@@ -99,7 +100,13 @@ class Splits(Config):
         return bool(getattr(self, split)) or getattr(self.lists, split) is not None
 
     def build(
-        self, split: Split, *, training: bool | None = None, seed: int = 0, truth: TruthKind | None = None
+        self,
+        split: Split,
+        *,
+        training: bool | None = None,
+        seed: int = 0,
+        truth: TruthKind | None = None,
+        voxel_space: str = SSC.name,
     ) -> Snippets:
         """The dataset of a split; varied and with the views of training only if `training`.
 
@@ -108,6 +115,7 @@ class Splits(Config):
             training: None means so for "train" alone.
             seed: of the variation.
             truth: what depth is to be scored against; only where it is not varied.
+            voxel_space: name of the classes of voxels that are to be told apart.
 
         Raises:
             ConfigError: frames of a split are in the test split too.
@@ -115,6 +123,7 @@ class Splits(Config):
         """
         varied = split == "train" if training is None else training
         config = self.snippets if varied or self.scoring is None else self.scoring
+        config = config.model_copy(update={"voxel_space": voxel_space})
         if truth is not None and not varied:
             config = config.model_copy(update={"truth": truth})
         self._check_lists()

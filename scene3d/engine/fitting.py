@@ -20,7 +20,7 @@ from scene3d.evaluation.baselines import (
 )
 from scene3d.evaluation.completion import REGIONS, best_threshold, score_histogram, thresholds_reached
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, Prediction
 
 DENSITIES = (-3, 3, 241)
@@ -98,7 +98,7 @@ class _Sums:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._grids = TrainingGrids(rules.frame.shape, len(SSC))
+        self._grids = TrainingGrids(rules.frame.shape, len(rules.protocol.space))
         self._depth: MedianDepth | None = None
         self._labels: MajorityLabels | None = None
         self._candidates = {OURS: torch.logspace(*DENSITIES), DEPTH_SHELL: shell_thicknesses(rules.frame)}

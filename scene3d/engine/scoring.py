@@ -13,18 +13,23 @@ from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, Rules
 from scene3d.evaluation import completion, tables
 from scene3d.evaluation.baselines import MEAN_GRID
+from scene3d.evaluation.class_figures import confusion
 from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
-from scene3d.evaluation.published import published_depth
-from scene3d.evaluation.segmentation import label_confusion
+from scene3d.evaluation.published import PublishedCompletion, published_completion, published_depth, why_unpublished
+from scene3d.evaluation.segmentation import label_confusion, rematch, renamed
 from scene3d.evaluation.uncertainty import errors_in_deviations
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
 from scene3d.structures.tables import Table
 
 OURS_STORED = "ours, threshold of the weights"
+OURS_CUT_OFF = "ours, cut-off of the protocol"
 OURS_SCALED = "ours, median scaled"
+HUNGARIAN = "Hungarian oracle"
+"""Added to the name of a row whose classes are matched on what is scored; see `rematch`."""
+
 SINGLE = "single frame"
 SINGLE_SCALED = "single frame, median scaled"
 MEDIAN_DEPTH = "median training depth image"
@@ -47,6 +52,7 @@ class Scorer:
         self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
         self._labels: dict[str, Tensor] = {}
         self._inside: list[tuple[float, float]] = []
+        self._frames = 0
 
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
         """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
@@ -95,13 +101,12 @@ class Scorer:
                 self._depth[name].append(figures)
 
     def _score_cells(self, prediction: CompletionPrediction, frames: Frames) -> None:
+        self._frames += 1
         truth, regions = self.rules.truth(frames), self.rules.regions(frames)
         scores = self.rules.scores(prediction, frames) | {k: v.to(truth.device) for k, v in self.fitted.grids.items()}
-        stored: Mapping[tuple[str, float], float] = dict.fromkeys(
-            ((r, c) for r in regions for c in self.rules.crops), prediction.threshold
-        )
+        fixed = {name: self._everywhere(threshold) for name, threshold in self._fixed(prediction).items()}
         for name, score, thresholds in [
-            (OURS_STORED, scores[OURS], stored),
+            *((name, scores[OURS], thresholds) for name, thresholds in fixed.items()),
             *((name, scores[name], thresholds) for name, thresholds in self.fitted.thresholds.items()),
         ]:
             for (region, extent), threshold in thresholds.items():
@@ -109,19 +114,32 @@ class Scorer:
                 self._counts[name][region, extent] += completion.count(
                     score[box] >= threshold, truth[box], regions[region][box]
                 )
-        answers: dict[str, tuple[Any, Any, Any]] = {OURS_STORED: (prediction.classes, scores[OURS], stored)}
+        classes = self.rules.classes(prediction)
+        if classes is None:
+            return
+        answers: dict[str, tuple[Any, Any, Any]] = {
+            name: (classes, scores[OURS], thresholds) for name, thresholds in fixed.items()
+        }
         if self.fitted.majority is not None:
-            answers[OURS] = (prediction.classes, scores[OURS], self.fitted.thresholds.get(OURS, stored))
-            majority = self.fitted.majority.to(truth.device)[None]
+            answers[OURS] = (classes, scores[OURS], self.fitted.thresholds.get(OURS, fixed[OURS_STORED]))
+            majority = self.fitted.majority.to(truth.device)
             answers[MEAN_GRID] = (majority, scores[MEAN_GRID], self.fitted.thresholds[MEAN_GRID])
-        if prediction.classes is not None:
-            self._score_classes(answers, truth, regions["solid"])
+        self._score_classes(answers, truth, regions["solid"])
+
+    def _fixed(self, prediction: CompletionPrediction) -> dict[str, float]:
+        """Thresholds that nothing was fitted for."""
+        cut_off = self.rules.protocol.cut_off
+        stored = {OURS_STORED: prediction.threshold}
+        return stored if cut_off is None else stored | {OURS_CUT_OFF: cut_off}
+
+    def _everywhere(self, threshold: float) -> Mapping[tuple[str, float], float]:
+        return dict.fromkeys(((region, extent) for region in REGIONS for extent in self.rules.crops), threshold)
 
     def _score_classes(self, answers: Mapping[str, tuple[Any, Any, Any]], truth: Tensor, region: Tensor) -> None:
         for name, (classes, score, thresholds) in answers.items():
             for extent, box in self.rules.crops.items():
-                said = torch.where(score[box] >= thresholds["solid", extent], classes[0][box], 0)
-                matrix = completion.confusion(said, truth[box], region[box], len(SSC))
+                said = torch.where(score[box] >= thresholds["solid", extent], classes[box], 0)
+                matrix = confusion(said, truth[box], region[box], len(self.rules.protocol.space))
                 self._classes[name][extent] = self._classes[name].get(extent, 0) + matrix
 
     def _score_labels(self, predicted: Tensor, truth: Tensor) -> None:
@@ -144,6 +162,21 @@ class Scorer:
             note += f"; published figures are median scaled, from the {published.source}"
         return tables.depth_table(self._depth, note, {} if published is None else published.rows)
 
+    @property
+    def _published(self) -> PublishedCompletion | None:
+        return published_completion(*self._scored) if self._scored else None
+
+    @property
+    def _scored(self) -> tuple[str, str | None, int] | None:
+        """Protocol, data and number of frames; None where the protocol was changed, so that it is nobody's."""
+        rules = self.rules
+        return None if rules.grow != rules.protocol.grow else (rules.protocol.name, self.data, self._frames)
+
+    def notes(self) -> list[str]:
+        """Why published figures are not there, where one would look for them."""
+        why = why_unpublished(self.rules.protocol_name, self.data, self._frames) if self._published is None else None
+        return [why] if why and self._counts else []
+
     def tables(self) -> list[Table]:
         """All that was summed, laid out."""
         found = []
@@ -156,9 +189,22 @@ class Scorer:
                 name: {extent: counts[region, extent] for extent in self.rules.crops}
                 for name, counts in self._counts.items()
             }
-            found.append(tables.completion_table(region, rows, self.rules.protocol_name))
+            # Papers score all cells that the protocol keeps, and no other region.
+            published = self._published if region == "solid" else None
+            found.append(tables.completion_table(region, rows, self.rules.protocol_name, published))
         if self._classes:
-            found += tables.classes_tables(self._classes, self.rules.protocol_name)
+            matrices = self._classes | _rematched(self._classes, max(self.rules.crops))
+            found += tables.classes_tables(matrices, self.rules.protocol, self.rules.protocol_name, self._published)
         if self._labels:
-            found.append(tables.labels_table(self._labels))
+            oracle = renamed(self._labels[OURS], rematch(self._labels[OURS]))
+            found.append(tables.labels_table(self._labels | {f"{OURS}, {HUNGARIAN}": oracle}))
         return found
+
+
+def _rematched(rows: Mapping[str, Mapping[float, Tensor]], widest: float) -> dict[str, dict[float, Tensor]]:
+    """Our rows once more, with the names that get most cells of the widest range right."""
+    return {
+        f"{name}, {HUNGARIAN}": {r: renamed(matrix, rematch(matrices[widest])) for r, matrix in matrices.items()}
+        for name, matrices in rows.items()
+        if name.startswith(OURS)
+    }

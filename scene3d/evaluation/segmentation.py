@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from scene3d.errors import UsageError
-from scene3d.evaluation.completion import class_iou
+from scene3d.evaluation.class_figures import class_iou
 from scene3d.structures.labels import IGNORE
 
 
@@ -64,15 +64,42 @@ def name_clusters(confusion: Int[Tensor, "classes clusters"], matched_on: str) -
     matched with a class of which it covers nothing, just because somebody had to be.
 
     Source: Kuhn, "The Hungarian method for the assignment problem", 1955, as solved by scipy.
-    """
-    from scipy.optimize import linear_sum_assignment
 
-    counts = confusion.cpu().numpy()
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    names = counts.argmax(axis=0)
+    Raises:
+        UsageError: the confusion is of test data, on which nothing may be chosen; see `rematch`.
+    """
+    if matched_on.split()[-1:] == ["test"]:
+        raise UsageError(f"clusters: expected labels of validation data to name them by, got {matched_on}")
+    counts = confusion.cpu()
+    rows, columns = _most_right(counts)
+    names = counts.argmax(dim=0)
     earned = counts[rows, columns] > 0
     names[columns[earned]] = rows[earned]
-    return ClusterNames(tuple(int(name) for name in names), matched_on)
+    return ClusterNames(tuple(names.tolist()), matched_on)
+
+
+def rematch(confusion: Int[Tensor, "C C"]) -> Int[Tensor, "C"]:  # noqa: UP037
+    """Which true class each said class should have been called, one to one, for most to be right.
+
+    This is the "Hungarian" row of published tables. It looks at what is scored, so it is an oracle: a bound of what
+    better names would give, and nothing to be reported as a method's figure.
+    """
+    rows, columns = _most_right(confusion.cpu())
+    names = torch.empty_like(rows)
+    names[columns] = rows
+    return names
+
+
+def renamed(confusion: Int[Tensor, "C C"], names: Int[Tensor, "C"]) -> Int[Tensor, "C C"]:  # noqa: UP037
+    """The confusion of a method that calls ``names[c]`` what this one calls c; `names` is one to one."""
+    return confusion[:, torch.argsort(names).to(confusion.device)]
+
+
+def _most_right(counts: Int[Tensor, "R C"]) -> tuple[Tensor, Tensor]:
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(counts.numpy(), maximize=True)
+    return torch.from_numpy(rows), torch.from_numpy(columns)
 
 
 def accuracy(confusion: Int[Tensor, "C C"]) -> float:

@@ -14,7 +14,7 @@ from scene3d.compat.scenedino import load_scenedino
 from scene3d.compat.torch_files import Released
 from scene3d.config import apply_overrides, dump, parse
 from scene3d.config.mistakes import nearest
-from scene3d.data.loading import Split
+from scene3d.data.loading import DataConfig, Split
 from scene3d.engine.distributed import pick_device
 from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.fitting import Progress
@@ -22,6 +22,7 @@ from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.provenance import of_data, of_weights
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
+from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import as_module
@@ -86,17 +87,17 @@ def evaluate(
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
     predictor = _predictor(recipe, weights, source, device)
-    samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth)
+    space = recipe.evaluate.completion_protocol.space.name
+    samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
     listed = getattr(data.lists, split)
     return score(
         predictor.method,
         samples,
         recipe.evaluate,
-        fit_data=None if data.train == () else data.build("train", training=False),
+        fit_data=None if data.train == () else data.build("train", training=False, voxel_space=space),
         split=split,
         device=predictor.device,
-        # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
-        published_as=data.kind if listed is not None or data.kind == "cityscapes" else None,
+        published_as=_published_as(data, split),
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )
@@ -146,6 +147,14 @@ def _stored(path_or_name: Path | str) -> tuple[Recipe, Weights, Path]:
             hint="build it, then scene3d.engine.weights.start_from(method, path)",
         )
     return parse(Recipe, weights.recipe, path), weights, path
+
+
+def _published_as(data: DataConfig, split: Split) -> str | None:
+    """What papers call the data of a split; None where it is nothing that they score."""
+    if data.kind == "kitti_360":
+        return SSCBENCH_TEST if split == "test" and data.test == (SSCBENCH_TEST_SEQUENCE,) else None
+    # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
+    return data.kind if getattr(data.lists, split) is not None or data.kind == "cityscapes" else None
 
 
 def _predictor(recipe: Recipe, weights: Weights, source: Path, device: str) -> Predictor:

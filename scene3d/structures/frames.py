@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scene3d.structures.labels import SSC, LabelSpace
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
@@ -31,7 +33,8 @@ class Frames:
         truth: depth along z of view 0 at its image's own size, for evaluation; 0 where nothing was measured.
         hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
-        voxels: classes of `scene3d.structures.labels.SSC` in the SSCBench grid; 0 = empty, 255 = ignore.
+        voxels: classes of `voxel_space` in the SSCBench grid; 0 = empty, 255 = ignore.
+        voxel_space: what the classes of voxels are called.
         grid_to_cam: places that grid in the coordinates of view 0's camera.
         points: lidar in the coordinates of view 0's camera, padded with NaN.
     """
@@ -49,6 +52,7 @@ class Frames:
     hint: Float[Tensor, "B V H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
     voxels: Int[Tensor, "B X Y Z"] | None = None
+    voxel_space: LabelSpace = SSC
     grid_to_cam: Float[Tensor, "B 4 4"] | None = None
     points: Float[Tensor, "B N 3"] | None = None
 
@@ -72,6 +76,9 @@ def collate(items: Sequence[Frames]) -> Frames:
     for f in fields(Frames):
         values = [getattr(item, f.name) for item in items]
         if f.name == "names":
+            continue
+        if f.name == "voxel_space":
+            batch[f.name] = items[0].voxel_space
             continue
         if f.name == "posed":
             values = _every_view_posed(items)
