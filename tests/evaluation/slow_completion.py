@@ -13,26 +13,10 @@ from math import fsum
 IGNORED = 255
 GROUND = {"road", "parking", "sidewalk", "other-ground", "terrain"}
 SSCBENCH_CLASSES = [
-    "empty",
-    "car",
-    "bicycle",
-    "motorcycle",
-    "truck",
-    "other-vehicle",
-    "person",
-    "road",
-    "parking",
-    "sidewalk",
-    "other-ground",
-    "building",
-    "fence",
-    "vegetation",
-    "terrain",
-    "pole",
-    "traffic-sign",
-    "other-structure",
-    "other-object",
-]
+    "empty", "car", "bicycle", "motorcycle", "truck", "other-vehicle", "person",
+    "road", "parking", "sidewalk", "other-ground", "building", "fence", "vegetation",
+    "terrain", "pole", "traffic-sign", "other-structure", "other-object",
+]  # fmt: skip
 S4C_CLASSES = [name for name in SSCBENCH_CLASSES if name not in ("parking", "other-ground", "other-structure")]
 Cell = tuple[int, int, int]
 
