@@ -102,8 +102,8 @@ class SceneCompletionConfig(Config):
         render_stride: whole views are rendered at every so many pixels and enlarged.
         threshold: density (1/m) from which a cell is occupied, until one is fitted on training data.
         chunk: points that are asked for at once when no gradient is needed.
-        compat: "scenedino" computes the published function: see `PixelAlignedField`; besides, the distance of a pixel
-            is the mean along its ray, and classes are those of each cell's own centre.
+        compat: "scenedino" and "bts" compute the published functions: see `PixelAlignedField`; besides, the distance of
+            a pixel is the mean along its ray, and classes are those of each cell's own centre.
     """
 
     kind: Literal["scene_completion"] = "scene_completion"
@@ -121,7 +121,7 @@ class SceneCompletionConfig(Config):
     render_stride: PositiveInt = 2
     threshold: PositiveFloat = 0.2
     chunk: PositiveInt = 2**18
-    compat: Literal["scenedino"] | None = None
+    compat: Literal["scenedino", "bts"] | None = None
 
     def build(self) -> SceneCompletion:
         """The method."""
@@ -224,13 +224,13 @@ class SceneCompletion(nn.Module):
         """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image.
 
         The distance is the inverse of the expected inverse distance (see `Rendering.nearness`), the expected one
-        itself where `compat` is "scenedino".
+        itself where `compat` names a published function.
         """
         stride = self.config.render_stride
         rows, columns = max(height // stride, 1), max(width // stride, 1)
         batch = field.K.shape[0]
         pixels = pixel_centres(rows, columns, device=field.K.device).reshape(-1, 2)
-        pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).expand(batch, -1, 2)
+        pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).to(field.K).expand(batch, -1, 2)
         directions = nn.functional.normalize(unproject(pixels, torch.ones_like(pixels[..., 0]), field.K), dim=-1)
         parts = []
         for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):

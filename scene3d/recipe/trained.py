@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from scene3d.compat.bts import load_bts
 from scene3d.compat.manydepth import load_manydepth, load_monodepth2
 from scene3d.compat.scenedino import load_scenedino
 from scene3d.compat.torch_files import Released
@@ -29,6 +30,7 @@ from scene3d.methods import as_module
 from scene3d.recipe.recipe import Recipe
 
 RELEASED: dict[str, Callable[[str], Released]] = {
+    "bts": load_bts,
     "manydepth": load_manydepth,
     "monodepth2": load_monodepth2,
     "scenedino": load_scenedino,
@@ -41,7 +43,7 @@ def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
 
     Args:
         path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
-            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER".
+            as other people released it: "bts:FOLDER", "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER".
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:
