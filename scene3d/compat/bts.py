@@ -170,7 +170,7 @@ def _split_layers(source: Mapping[str, Tensor], method: SceneCompletion, path: P
     ):
         if (value := named.pop(f"{HEAD}{theirs}", None)) is not None:
             named[f"decoder.{ours}"] = value
-    return named | {"threshold": method.threshold}
+    return named | {"threshold": method.threshold, "calibration": method.calibration}
 
 
 def _rename(name: str) -> str | None:

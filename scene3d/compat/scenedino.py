@@ -183,7 +183,12 @@ def _fill(method: SceneCompletion, source: Mapping[str, Tensor], settings: Publi
         # One network under two names; of these, the published code reads the teacher's last.
         rest |= {ENCODER + name: value for name, value in teacher.items()}
     assert method.teacher is not None
-    fill_from(method, _split_layers(rest, path) | {"threshold": method.threshold}, _rename, path)
+    fill_from(
+        method,
+        _split_layers(rest, path) | {"threshold": method.threshold, "calibration": method.calibration},
+        _rename,
+        path,
+    )
     fill_from(method.teacher.extractor.network, teacher, lambda name: name, path)
 
 

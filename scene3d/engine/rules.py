@@ -119,6 +119,11 @@ class Rules:
         """The box of each range."""
         return dict(completion.crops(self.frame, self.config.ranges))
 
+    @property
+    def rings(self) -> tuple[float, ...]:
+        """The ranges, ascending."""
+        return tuple(sorted(self.crops))
+
     def truth(self, frames: Frames) -> Int[Tensor, "X Y Z"]:
         """The classes of one frame's cells, checked."""
         if frames.voxels is None or frames.grid_to_cam is None:

@@ -13,12 +13,14 @@ from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, Rules
 from scene3d.evaluation import completion, tables
 from scene3d.evaluation.baselines import MEAN_GRID
+from scene3d.evaluation.calibration import Reliability, reliability
 from scene3d.evaluation.class_figures import confusion
 from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
 from scene3d.evaluation.published import PublishedCompletion, published_completion, published_depth, why_unpublished
 from scene3d.evaluation.segmentation import label_confusion, rematch, renamed
 from scene3d.evaluation.uncertainty import errors_in_deviations
+from scene3d.geometry.occupancy import occupancy_probability
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
@@ -27,6 +29,8 @@ from scene3d.structures.tables import Table
 OURS_STORED = "ours, threshold of the weights"
 OURS_CUT_OFF = "ours, cut-off of the protocol"
 OURS_SCALED = "ours, median scaled"
+OURS_CALIBRATED = "ours, calibration of the weights"
+UNCALIBRATED = "our density as the opacity of a cell"
 HUNGARIAN = "Hungarian oracle"
 """Added to the name of a row whose classes are matched on what is scored; see `rematch`."""
 
@@ -51,6 +55,7 @@ class Scorer:
         self._counts: dict[str, dict[tuple[str, float], Counts]] = defaultdict(lambda: defaultdict(Counts))
         self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
         self._labels: dict[str, Tensor] = {}
+        self._reliability: dict[str, dict[float, Reliability]] = defaultdict(dict)
         self._inside: list[tuple[float, float]] = []
         self._frames = 0
 
@@ -114,6 +119,7 @@ class Scorer:
                 self._counts[name][region, extent] += completion.count(
                     score[box] >= threshold, truth[box], regions[region][box]
                 )
+        self._score_probabilities(prediction, truth, regions["solid"])
         classes = self.rules.classes(prediction)
         if classes is None:
             return
@@ -125,6 +131,21 @@ class Scorer:
             majority = self.fitted.majority.to(truth.device)
             answers[MEAN_GRID] = (majority, scores[MEAN_GRID], self.fitted.thresholds[MEAN_GRID])
         self._score_classes(answers, truth, regions["solid"])
+
+    def _score_probabilities(self, prediction: CompletionPrediction, truth: Tensor, known: Tensor) -> None:
+        """How probably each known cell is occupied: by the density, and by the training grids alone."""
+        density, frame = prediction.density[0], self.rules.frame
+        answers = {UNCALIBRATED: 1 - torch.exp(-density * frame.size)}
+        for name, calibration in ((OURS, self.fitted.calibration), (OURS_CALIBRATED, prediction.calibration)):
+            if calibration is not None:
+                answers[name] = occupancy_probability(density, frame, calibration)
+        if MEAN_GRID in self.fitted.grids:
+            answers[MEAN_GRID] = self.fitted.grids[MEAN_GRID].to(density)
+        for name, probability in answers.items():
+            for extent, box in self.rules.crops.items():
+                found = reliability(probability[box][known[box]], truth[box][known[box]] != 0)
+                before = self._reliability[name].get(extent)
+                self._reliability[name][extent] = found if before is None else before + found
 
     def _fixed(self, prediction: CompletionPrediction) -> dict[str, float]:
         """Thresholds that nothing was fitted for."""
@@ -195,6 +216,8 @@ class Scorer:
         if self._classes:
             matrices = self._classes | _rematched(self._classes, max(self.rules.crops))
             found += tables.classes_tables(matrices, self.rules.protocol, self.rules.protocol_name, self._published)
+        if self._reliability:
+            found += tables.calibration_tables(self._reliability, self.rules.protocol.name)
         if self._labels:
             oracle = renamed(self._labels[OURS], rematch(self._labels[OURS]))
             found.append(tables.labels_table(self._labels | {f"{OURS}, {HUNGARIAN}": oracle}))

@@ -8,6 +8,7 @@ from dataclasses import astuple, fields
 from jaxtyping import Int
 from torch import Tensor
 
+from scene3d.evaluation.calibration import BINS, Reliability
 from scene3d.evaluation.class_figures import class_iou, class_precision, class_recall, mean_iou, weighted_iou
 from scene3d.evaluation.completion import Counts
 from scene3d.evaluation.depth import DepthMetrics, mean_metrics, ratio_spread
@@ -23,6 +24,8 @@ DEVIATION_TITLE = "predicted deviation of the inverse depth"
 CLASSES_TITLE = "classes of voxels"
 EACH_CLASS_TITLE = "each class of voxels"
 LABELS_TITLE = "classes of pixels"
+CALIBRATION_TITLE = "probability of being occupied"
+RELIABILITY_TITLE = "reliability of that probability"
 
 MIOU_OFF_GROUND = "mIoU without ground classes"
 NAMES_NOTE = (
@@ -120,6 +123,37 @@ def classes_tables(
     return [
         Table(title=CLASSES_TITLE, columns=columns, rows=miou, note=note + (published.note if published else "")),
         Table(title=EACH_CLASS_TITLE, columns=protocol.space.classes[1:], rows=each, note=note),
+    ]
+
+
+def calibration_tables(rows: Mapping[str, Mapping[float, Reliability]], protocol: str) -> list[Table]:
+    """Expected calibration error and Brier score at every range, and the reliability curve over the widest one."""
+    ranges = next(iter(rows.values())).keys()
+    values = {name: tuple(v for each in sums.values() for v in (each.error, each.brier)) for name, sums in rows.items()}
+    note = f"{protocol}: cells that the truth knows, not grown; curves were fitted on training data"
+    curves: dict[str, tuple[float | None, ...]] = {}
+    for name, sums in rows.items():
+        widest = sums[max(ranges)]
+        for what, part in (("said", widest.said), ("came true", widest.occupied), ("cells", widest.cells)):
+            per = widest.cells.sum() if what == "cells" else widest.cells
+            shares = (part / per.clamp(min=1)).tolist()
+            curves[f"{name}, {what}"] = tuple(
+                share if n or what == "cells" else None for share, n in zip(shares, widest.cells.tolist(), strict=True)
+            )
+    bins = tuple(f"to {(i + 1) / BINS:.2f}" for i in range(BINS))
+    return [
+        Table(
+            title=CALIBRATION_TITLE,
+            columns=tuple(f"{what} {range_name(r)}" for r in ranges for what in ("ECE", "Brier")),
+            rows=values,
+            note=f"{note}; expected calibration error over {BINS} bins, and mean squared error",
+        ),
+        Table(
+            title=RELIABILITY_TITLE,
+            columns=bins,
+            rows=curves,
+            note=f"{note}; {range_name(max(ranges))}: mean of what was said, share of cells occupied, share of cells",
+        ),
     ]
 
 

@@ -20,6 +20,7 @@ from scene3d.errors import ConfigError
 from scene3d.fusion.voxelise import voxelise
 from scene3d.geometry.camera import pixel_centres, unproject
 from scene3d.geometry.depth import ray_lengths
+from scene3d.geometry.occupancy import DENSITY_STEPS, OccupancyCalibration
 from scene3d.geometry.rays import viewing_slopes
 from scene3d.geometry.se3 import invert
 from scene3d.geometry.voxels import SSCBENCH, default_grid_to_cam
@@ -40,6 +41,9 @@ from scene3d.volume.renderer import Rendering, render
 from scene3d.volume.sampling import inverse_distances
 from scene3d.volume.source_views import SourceViews
 from scene3d.volume.views import PlacedViews, place_views, split_pairs
+
+RINGS = (12.8, 25.6, 51.2)
+"""Boxes whose cells have a calibration of their own, metres: the ranges that completion is scored in."""
 
 
 class CompletionLossConfig(Config):
@@ -136,6 +140,7 @@ class SceneCompletion(nn.Module):
     """
 
     threshold: Tensor
+    calibration: Tensor
 
     def __init__(self, config: SceneCompletionConfig) -> None:
         super().__init__()
@@ -157,6 +162,7 @@ class SceneCompletion(nn.Module):
             if teacher.artefacts is not None:
                 self.artefacts = nn.Parameter(0.001 * torch.randn(self.teacher.channels, *teacher.artefacts))
         self.register_buffer("threshold", torch.tensor(config.threshold))
+        self.register_buffer("calibration", torch.full((len(RINGS), DENSITY_STEPS[2] + 2), torch.nan))
 
     def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
         """The field of an image, in the coordinates of its camera (x right, y down, z forward, metres)."""
@@ -216,7 +222,21 @@ class SceneCompletion(nn.Module):
             frame=SSCBENCH,
             grid_to_cam=grid_to_cam,
             features=features,
+            calibration=self.occupancy,
         )
+
+    @property
+    def occupancy(self) -> OccupancyCalibration | None:
+        """How probably a cell of each density is occupied; None until `calibrate` was told."""
+        if bool(self.calibration.isnan().any()):
+            return None
+        return OccupancyCalibration(RINGS, self.calibration[:, :-1], self.calibration[:, -1])
+
+    def calibrate(self, calibration: OccupancyCalibration) -> None:
+        """Keep with the weights how probably a cell of each density is occupied."""
+        if calibration.rings != RINGS:
+            raise ValueError(f"rings: expected {RINGS}, got {calibration.rings}")
+        self.calibration.copy_(torch.cat([calibration.probability, calibration.base_rate[:, None]], dim=1))
 
     def render_view(
         self, field: PixelAlignedField, height: int, width: int

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from scene3d.config import Config
 from scene3d.errors import ConfigError
 from scene3d.fusion.inward import spread_inward
+from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import transform
 from scene3d.geometry.voxels import VoxelFrame
@@ -136,6 +137,10 @@ class SceneSemantics(nn.Module):
     def threshold(self) -> Tensor:
         """Density (1/m) from which a cell is occupied: that of the field, to be chosen in place."""
         return self.completion.threshold
+
+    def calibrate(self, calibration: OccupancyCalibration) -> None:
+        """As `SceneCompletion.calibrate`."""
+        self.completion.calibrate(calibration)
 
     def train(self, mode: bool = True) -> SceneSemantics:
         """Only the head ever learns; the field stays as it was loaded."""
