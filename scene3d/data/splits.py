@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from scene3d.config import Config
-from scene3d.data.snippet_config import SnippetConfig, TruthKind
+from scene3d.data.snippet_config import SnippetConfig, TruthKind, ViewSpec
 from scene3d.data.snippets import Snippets
 from scene3d.data.split_files import Sample, read_split, shared_frames
 from scene3d.errors import ConfigError
@@ -129,6 +129,14 @@ class Splits(Config):
         self._check_lists()
         samples = self._samples(split)
         return Snippets(self.scenes(split), config, training=varied, seed=seed, samples=samples)
+
+    def looking_back(self, offsets: Sequence[int]) -> Splits:
+        """The same data, whose samples at evaluation have these frames of the reference's camera besides, if any."""
+        config = self.scoring or self.snippets
+        own = config.views[0].sensor
+        more = tuple(ViewSpec(sensor=own, offset=offset) for offset in offsets)
+        views = {"views": (*config.views, *more), "require": "reference"}
+        return self.model_copy(update={"scoring": config.model_copy(update=views)})
 
     def read(self, names: Sequence[str] | None) -> list[Scene]:
         """The scenes of these names, or all."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from scene3d.config import Config
@@ -46,6 +46,7 @@ class EvaluateConfig(Config):
         mirror: depth is the mean of that of the image and of the mirrored image; see `average_with_mirrored`.
         crop: count only the Garg crop of depth images (KITTI's lidar).
         nearest, cap: range of depth that counts, metres.
+        earlier: complete scenes from these frames before the reference besides, as offsets: (-1, -2) makes three.
         frames: score at most so many frames, evenly spread; None for all.
         baseline_frames: fit baselines on at most so many training frames, evenly spread.
         fit_frames: of these, predict so many to choose the thresholds on.
@@ -60,9 +61,17 @@ class EvaluateConfig(Config):
     crop: bool = True
     nearest: float = Field(default=1e-3, gt=0)
     cap: float = Field(default=80.0, gt=0)
+    earlier: tuple[int, ...] = ()
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)
     fit_frames: int = Field(default=40, gt=0)
+
+    @field_validator("earlier")
+    @classmethod
+    def _frames_before_the_reference(cls, earlier: tuple[int, ...]) -> tuple[int, ...]:
+        if any(offset >= 0 for offset in earlier):
+            raise ValueError(f"expected negative offsets, of frames before the reference, got {list(earlier)}")
+        return earlier
 
     @model_validator(mode="after")
     def _a_named_protocol_is_not_changed(self) -> EvaluateConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scene3d.errors import UsageError
@@ -22,7 +22,7 @@ class ClusterNames:
 
     Attributes:
         classes: index of a class for each cluster, in order.
-        matched_on: which data decided it, "KITTI-360 val"; never the test data.
+        matched_on: what decided it, "KITTI-360 val" or "examples"; never the test data.
     """
 
     classes: tuple[int, ...]
@@ -76,6 +76,34 @@ def name_clusters(confusion: Int[Tensor, "classes clusters"], matched_on: str) -
     earned = counts[rows, columns] > 0
     names[columns[earned]] = rows[earned]
     return ClusterNames(tuple(names.tolist()), matched_on)
+
+
+def name_by_example(
+    clusters: Int[Tensor, "N"],  # noqa: UP037
+    classes: Int[Tensor, "N"],  # noqa: UP037
+    alike: Float[Tensor, "K K"],
+) -> ClusterNames:
+    """Names by a few labelled pixels: each cluster takes the class that most of its pixels were given.
+
+    A cluster that no labelled pixel is of takes the name of the most alike one that has a name; of two classes with as
+    many pixels the first counts.
+
+    Args:
+        clusters: of the labelled pixels.
+        classes: that somebody gave them.
+        alike: how alike two clusters are, such as the cosine of their centres.
+
+    Raises:
+        UsageError: there is no labelled pixel.
+    """
+    if len(classes) == 0:
+        raise UsageError("examples: expected at least one labelled pixel, got none")
+    votes = torch.zeros(len(alike), int(classes.max()) + 1, dtype=torch.int64)
+    votes.index_put_((clusters.cpu(), classes.cpu()), torch.ones(len(classes), dtype=torch.int64), accumulate=True)
+    named = votes.sum(dim=1) > 0
+    nearest = torch.where(named, alike.cpu(), -torch.inf).argmax(dim=1)
+    of_which = torch.where(named, torch.arange(len(alike)), nearest)
+    return ClusterNames(tuple(votes.argmax(dim=1)[of_which].tolist()), "examples")
 
 
 def rematch(confusion: Int[Tensor, "C C"]) -> Int[Tensor, "C"]:  # noqa: UP037

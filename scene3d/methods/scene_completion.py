@@ -35,6 +35,7 @@ from scene3d.nn.image_encoder import ImageEncoderConfig, UNetEncoderConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.rays import Rays
+from scene3d.volume import ImageField
 from scene3d.volume.patches import Patches, draw_patches
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
 from scene3d.volume.renderer import Rendering, render
@@ -207,7 +208,7 @@ class SceneCompletion(nn.Module):
             return self.complete(self.encode(frames.image[:, 0], frames.K[:, 0]), frames)
 
     @torch.no_grad()
-    def complete(self, field: PixelAlignedField, frames: Frames) -> CompletionPrediction:
+    def complete(self, field: ImageField, frames: Frames) -> CompletionPrediction:
         """As `predict`, of a field that is there already."""
         grid_to_cam = frames.grid_to_cam
         if grid_to_cam is None:
@@ -239,7 +240,7 @@ class SceneCompletion(nn.Module):
         self.calibration.copy_(torch.cat([calibration.probability, calibration.base_rate[:, None]], dim=1))
 
     def render_view(
-        self, field: PixelAlignedField, height: int, width: int
+        self, field: ImageField, height: int, width: int
     ) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B C H W"] | None]:
         """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image.
 

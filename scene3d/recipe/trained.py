@@ -27,6 +27,7 @@ from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import as_module
+from scene3d.methods.several_frames import SeveralFrames
 from scene3d.recipe.recipe import Recipe
 
 RELEASED: dict[str, Callable[[str], Released]] = {
@@ -88,12 +89,15 @@ def evaluate(
             raise ConfigError(f"{change}: expected a key of data or evaluate; the rest is what was trained")
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
+    if recipe.evaluate.earlier:
+        data = data.looking_back(recipe.evaluate.earlier)
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
     samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
     listed = getattr(data.lists, split)
+    method = predictor.method
     return score(
-        predictor.method,
+        SeveralFrames(method, recipe.evaluate.earlier) if recipe.evaluate.earlier else method,
         samples,
         recipe.evaluate,
         fit_data=None if data.train == () else data.build("train", training=False, voxel_space=space),
