@@ -90,6 +90,7 @@ def assemble(
     views = [_pixels(shot, reader) for shot in shots]
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
     points = _points(reference, index) if config.wants("points") else None
+    scans, scan_to_cam = _scans(reference, index, config.scans)
     grid_to_cam = None if grid is None else _relative(grid.grid_to_world, view_to_world(reference))
     return Frames(
         image=torch.stack([view.image for view in views])[None].float() / 255,
@@ -108,6 +109,8 @@ def assemble(
         voxel_space=VOXEL_SPACES[config.voxel_space],
         grid_to_cam=None if grid_to_cam is None else grid_to_cam[None].float(),
         points=None if points is None else points[None],
+        scans=scans,
+        scan_to_cam=scan_to_cam,
     )
 
 
@@ -168,6 +171,20 @@ def _points(shot: Shot, index: Index) -> Float[Tensor, "N 3"] | None:
     if scan is None or scan_to_cam is None:
         return None
     return transform(scan_to_cam.float(), read_scan(scan.path)[:, :3])
+
+
+def _scans(
+    reference: Shot, index: Index, count: int
+) -> tuple[Float[Tensor, "1 S M 3"], Float[Tensor, "1 S 4 4"]] | tuple[None, None]:
+    """The scans of the next instants, from the reference's own on; none where some are missing."""
+    later = sorted(frame for frame in index.scans if frame >= reference.frame)[:count]
+    found = [index.scans[frame] for frame in later]
+    placed = [_relative(scan.scan_to_world, view_to_world(reference)) for scan in found]
+    if not count or len(found) < count or later[0] != reference.frame or any(each is None for each in placed):
+        return None, None
+    clouds = [read_scan(scan.path)[:, :3] for scan in found]
+    scans = torch.nn.utils.rnn.pad_sequence(clouds, batch_first=True, padding_value=torch.nan)
+    return scans[None], torch.stack([each for each in placed if each is not None])[None].float()
 
 
 def _depths(

@@ -48,6 +48,7 @@ class SnippetConfig(Config):
         hints: folder of depth images that `scene3d data match` made of these drives; None reads none.
         labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
         voxel_space: which classes of voxels to tell apart. An evaluation sets it, as its protocol says.
+        scans: of so many instants from the reference's on, for evaluation; samples that have fewer carry none.
         frames: first and last frame number to use as reference; None is all.
         every: use as reference only frames whose number is a multiple of this.
         flip: probability of mirroring a sample; training only.
@@ -69,6 +70,7 @@ class SnippetConfig(Config):
     labels: bool = False
     voxels: bool = False
     points: bool = False
+    scans: int = Field(default=0, ge=0)
     voxel_space: Literal["S4C 15", "SSCBench"] = "S4C 15"
     frames: tuple[int, int] | None = None
     every: int = Field(default=1, gt=0)

@@ -138,6 +138,11 @@ class Splits(Config):
         views = {"views": (*config.views, *more), "require": "reference"}
         return self.model_copy(update={"scoring": config.model_copy(update=views)})
 
+    def with_scans(self, count: int) -> Splits:
+        """The same data, whose samples at evaluation have the scans of so many instants, if they are there."""
+        config = self.scoring or self.snippets
+        return self.model_copy(update={"scoring": config.model_copy(update={"scans": count})})
+
     def read(self, names: Sequence[str] | None) -> list[Scene]:
         """The scenes of these names, or all."""
         raise NotImplementedError

@@ -47,6 +47,8 @@ class EvaluateConfig(Config):
         crop: count only the Garg crop of depth images (KITTI's lidar).
         nearest, cap: range of depth that counts, metres.
         earlier: complete scenes from these frames before the reference besides, as offsets: (-1, -2) makes three.
+        occupancy: score a slice of the street against the scans of the next instants too, where the data has them; see
+            `scene3d.evaluation.occupancy`.
         frames: score at most so many frames, evenly spread; None for all.
         baseline_frames: fit baselines on at most so many training frames, evenly spread.
         fit_frames: of these, predict so many to choose the thresholds on.
@@ -62,6 +64,7 @@ class EvaluateConfig(Config):
     nearest: float = Field(default=1e-3, gt=0)
     cap: float = Field(default=80.0, gt=0)
     earlier: tuple[int, ...] = ()
+    occupancy: bool = False
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)
     fit_frames: int = Field(default=40, gt=0)

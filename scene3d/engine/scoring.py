@@ -12,15 +12,26 @@ from torch import Tensor
 from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, Rules
 from scene3d.evaluation import completion, tables
-from scene3d.evaluation.baselines import MEAN_GRID
+from scene3d.evaluation.baselines import DEPTH_SHELL, MEAN_GRID
 from scene3d.evaluation.calibration import Reliability, reliability
 from scene3d.evaluation.class_figures import confusion
 from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
+from scene3d.evaluation.occupancy import (
+    CUT_OFF,
+    SliceFigures,
+    density_at,
+    level_to_cam,
+    seen_by_depth,
+    slice_figures,
+    slice_points,
+    slice_truth,
+)
 from scene3d.evaluation.published import PublishedCompletion, published_completion, published_depth, why_unpublished
 from scene3d.evaluation.segmentation import label_confusion, rematch, renamed
 from scene3d.evaluation.uncertainty import errors_in_deviations
 from scene3d.geometry.occupancy import occupancy_probability
+from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
@@ -57,6 +68,7 @@ class Scorer:
         self._labels: dict[str, Tensor] = {}
         self._reliability: dict[str, dict[float, Reliability]] = defaultdict(dict)
         self._inside: list[tuple[float, float]] = []
+        self._slices: dict[str, list[SliceFigures]] = defaultdict(list)
         self._frames = 0
 
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
@@ -73,6 +85,8 @@ class Scorer:
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
             self._score_cells(prediction, frames)
+        if frames.scans is not None and frames.scan_to_cam is not None:
+            self._score_slice(prediction, frames.scans[0].cpu(), frames.scan_to_cam[0].cpu())
         if frames.labels is not None and prediction.labels is not None:
             self._score_labels(prediction.labels[0], frames.labels[0, 0])
 
@@ -147,6 +161,21 @@ class Scorer:
                 before = self._reliability[name].get(extent)
                 self._reliability[name][extent] = found if before is None else before + found
 
+    def _score_slice(self, prediction: CompletionPrediction, scans: Tensor, scan_to_cam: Tensor) -> None:
+        """A slice of the street against what the scans of the next instants say, for any method that has a grid."""
+        points, to_cam = slice_points(), level_to_cam()
+        occupied, looked_through = slice_truth(points, list(scans), invert(to_cam) @ scan_to_cam)
+        points_cam = transform(to_cam, points)
+        before = seen_by_depth(points_cam, prediction.depth[0].cpu(), prediction.K[0].cpu())
+        in_grid = transform(invert(prediction.grid_to_cam[0].cpu()), points_cam)
+        density = density_at(prediction.density[0].cpu(), prediction.frame, in_grid)
+        for name, said in (
+            (f"ours, above {CUT_OFF:g} / m as published", density > CUT_OFF),
+            (OURS_STORED, density >= prediction.threshold),
+            (DEPTH_SHELL, ~before),
+        ):
+            self._slices[name].append(slice_figures(said, occupied, looked_through | before))
+
     def _fixed(self, prediction: CompletionPrediction) -> dict[str, float]:
         """Thresholds that nothing was fitted for."""
         cut_off = self.rules.protocol.cut_off
@@ -218,6 +247,8 @@ class Scorer:
             found += tables.classes_tables(matrices, self.rules.protocol, self.rules.protocol_name, self._published)
         if self._reliability:
             found += tables.calibration_tables(self._reliability, self.rules.protocol.name)
+        if self._slices:
+            found.append(tables.slice_table(self._slices))
         if self._labels:
             oracle = renamed(self._labels[OURS], rematch(self._labels[OURS]))
             found.append(tables.labels_table(self._labels | {f"{OURS}, {HUNGARIAN}": oracle}))

@@ -23,6 +23,7 @@ from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.provenance import of_data, of_weights
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
+from scene3d.evaluation.occupancy import SCANS
 from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
 from scene3d.geometry.voxels import default_grid_to_cam
@@ -91,9 +92,10 @@ def evaluate(
     data = recipe.data if data is None else data
     if recipe.evaluate.earlier:
         data = data.looking_back(recipe.evaluate.earlier)
+    scored = data.with_scans(SCANS) if recipe.evaluate.occupancy else data
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
-    samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
+    samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
     listed = getattr(data.lists, split)
     method = predictor.method
     return score(

@@ -37,6 +37,9 @@ class Frames:
         voxel_space: what the classes of voxels are called.
         grid_to_cam: places that grid in the coordinates of view 0's camera.
         points: lidar in the coordinates of view 0's camera, padded with NaN.
+        scans: those of S instants from view 0's on, each in the scanner's own axes (x forward, y left, z up), padded
+            with NaN.
+        scan_to_cam: places them in the coordinates of view 0's camera.
     """
 
     image: Float[Tensor, "B V 3 H W"]
@@ -55,6 +58,8 @@ class Frames:
     voxel_space: LabelSpace = SSC
     grid_to_cam: Float[Tensor, "B 4 4"] | None = None
     points: Float[Tensor, "B N 3"] | None = None
+    scans: Float[Tensor, "B S M 3"] | None = None
+    scan_to_cam: Float[Tensor, "B S 4 4"] | None = None
 
     def lookups(self, offsets: tuple[int, ...]) -> Bool[Tensor, "B V"]:
         """Views that are there at one of these offsets from the reference; without offsets, all others."""
@@ -88,6 +93,10 @@ def collate(items: Sequence[Frames]) -> Frames:
             batch[f.name] = torch.nn.utils.rnn.pad_sequence(
                 [cloud for value in values for cloud in value], batch_first=True, padding_value=torch.nan
             )
+        elif f.name == "scans":
+            most = max(value.shape[2] for value in values)
+            wide = [torch.nn.functional.pad(v, (0, 0, 0, most - v.shape[2]), value=torch.nan) for v in values]
+            batch[f.name] = torch.cat(wide, dim=0)
         else:
             batch[f.name] = torch.cat(values, dim=0)
     return Frames(**batch)  # type: ignore[arg-type]
