@@ -21,10 +21,11 @@ from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, enlarge_depth, standing_error, terms_over_scales
 from scene3d.nn.cost_volume import CostVolume
 from scene3d.nn.disparity_decoder import DisparityDecoder, disparity_to_depth
-from scene3d.nn.matching_encoder import LookupImages, MatchingEncoder
+from scene3d.nn.matching_encoder import Compared, LookupImages, MatchingEncoder
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
+from scene3d.stereo.alignment import align_views
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import DepthPrediction
 
@@ -61,8 +62,13 @@ class MultiframeDepthConfig(Config):
         hypotheses: depths that matching tries.
         spacing: of the hypotheses, even in depth or in inverse depth.
         first_range: nearest and farthest hypothesis, until they follow what the teacher says.
+        beyond: nearest and farthest hypothesis after that, as shares of the teacher's nearest and farthest depth.
+        compare: what matching compares, learned "features" or plain "windows" of the images; see `MatchingEncoder`.
+        show_best: see `MatchingEncoder`.
         lookups: offsets of the frames that are matched; all that a snippet has of them are used.
         motion_scale: see `MotionNetwork`.
+        alignment: rounds in which estimated motion is aligned with the images, by the single frame's depth first and
+            then by that of several frames; beyond the paper. Training takes one. 0 believes the motion network.
         still: share of samples that are trained as if the camera stood still.
         blind: share of samples that are trained without any other frame.
         freeze_after: step after which teacher, motion and range of hypotheses stay as they are; None is never.
@@ -81,8 +87,12 @@ class MultiframeDepthConfig(Config):
     hypotheses: PositiveInt = 96
     spacing: Literal["linear", "inverse"] = "linear"
     first_range: tuple[PositiveFloat, PositiveFloat] = (0.1, 10.0)
+    beyond: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    compare: Compared = "features"
+    show_best: bool = False
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
+    alignment: int = Field(0, ge=0)
     still: float = Field(0.25, ge=0, le=1)
     blind: float = Field(0.25, ge=0, le=1)
     freeze_after: int | None = Field(None, ge=0)
@@ -118,7 +128,14 @@ class MultiframeDepth(nn.Module):
         self.teacher: MonoDepth | None = MonoDepth(config.teacher_pyramid or config.pyramid, config.widths)
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         self.encoder = MatchingEncoder(
-            config.pyramid, config.hypotheses, config.spacing, config.first_range, config.compat
+            config.pyramid,
+            config.hypotheses,
+            config.spacing,
+            config.first_range,
+            beyond=config.beyond,
+            compare=config.compare,
+            show_best=config.show_best,
+            compat=config.compat,
         )
         self.decoder = DisparityDecoder(self.encoder.channels, config.widths)
 
@@ -134,13 +151,14 @@ class MultiframeDepth(nn.Module):
             single = self._depths(self.teacher(image))
         if learning:
             self.encoder.follow(single[0], self.config.near)
-        lookups, unlike = self._varied(self._lookups(frames, to_views.detach()), image)
+        taught = single[0].detach()
+        aligned = align_views(frames, taught, to_views) if self.config.alignment else to_views.detach()
+        lookups, unlike = self._varied(self._lookups(frames, aligned), image)
         matched = self._match(image, K, lookups)
-        believed = self._believed(matched.volume, single[0].detach()) & ~unlike[:, None, None]
-        others = Reconstruction.of(frames, to_views)
-        terms = self._student_terms(matched.depths, single[0].detach(), others, believed)
+        believed = self._believed(matched.volume, taught) & ~unlike[:, None, None]
+        terms = self._student_terms(matched.depths, taught, Reconstruction.of(frames, aligned), believed)
         if learning:
-            terms = terms.joined(self._teacher_terms(single, others))
+            terms = terms.joined(self._teacher_terms(single, Reconstruction.of(frames, to_views)))
         return terms.joined(LossTerms({}, {}, self._observed(frames, matched, single, believed)))
 
     @torch.no_grad()
@@ -148,7 +166,13 @@ class MultiframeDepth(nn.Module):
         """Depth of view 0 from it and the frames at the offsets of `lookups`; without any, that of one image."""
         image, K = frames.image[:, 0], frames.K[:, 0]
         to_views = self.motion.reference_to_views(frames)
+        single = None if self.teacher is None else self._depths(self.teacher(image))[0]
+        if self.config.alignment and single is not None:
+            to_views = align_views(frames, single, to_views)
         matched = self._match(image, K, self._lookups(frames, to_views))
+        for _ in range(1, self.config.alignment):
+            to_views = align_views(frames, matched.depths[0], to_views, halvings=(1, 0))
+            matched = self._match(image, K, self._lookups(frames, to_views))
         confident = _enlarged(matched.volume.confident, image)
         return DepthPrediction(
             depth=matched.depths[0],
@@ -156,7 +180,7 @@ class MultiframeDepth(nn.Module):
             is_metric=self.motion.is_metric,
             confidence=confident.to(image.dtype),
             moving=_enlarged(self._moves(matched.volume, matched.depths[0]), image),
-            single=None if self.teacher is None else self._depths(self.teacher(image))[0],
+            single=single,
             cam_to_reference=invert(to_views),
         )
 
@@ -219,9 +243,8 @@ class MultiframeDepth(nn.Module):
         self, depths: list[Tensor], single: Tensor, others: Reconstruction, believed: Bool[Tensor, "B H W"]
     ) -> LossTerms:
         config = self.config.loss
-        fixed = others._replace(reference_to_source=others.reference_to_source.detach())
         trained = depths[: config.scales]
-        found = terms_over_scales(trained, fixed, ssim_weight=config.ssim, counted=believed)
+        found = terms_over_scales(trained, others, ssim_weight=config.ssim, counted=believed)
         apart = []
         for depth in trained:
             full = enlarge_depth(depth, (single.shape[-2], single.shape[-1]))
