@@ -21,11 +21,12 @@ from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, standing_error, terms_over_scales
 from scene3d.nn.belief import REACH, Belief, Measurement, fuse, hypotheses, measure
 from scene3d.nn.cost_volume import Lookups, sweep
-from scene3d.nn.disparity_decoder import check_size, disparity_to_depth
+from scene3d.nn.disparity_decoder import disparity_to_depth
 from scene3d.nn.matching_encoder import Compared
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
+from scene3d.nn.upward_path import check_size
 from scene3d.nn.windows import halved, window_features
 from scene3d.stereo.alignment import align_views
 from scene3d.structures.frames import Frames

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scene3d.nn.cost_volume import CostVolume, Lookups, cost_volume
-from scene3d.nn.disparity_decoder import check_size
 from scene3d.nn.resnet import PyramidConfig
+from scene3d.nn.upward_path import check_size
 from scene3d.nn.windows import halved, window_features
 
 Compared = Literal["features", "windows"]
