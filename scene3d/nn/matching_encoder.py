@@ -51,7 +51,6 @@ class MatchingEncoder(nn.Module):
         beyond: nearest and farthest hypothesis, as shares of the nearest and farthest depth that is predicted.
         compare: what costs are differences of: "features" of the pyramid's map at 1/4, or "windows" of the image,
             which mean something before anything is learned (see `window_features`).
-        show_best: let the network see the depth of least cost, too, as a share of the range of inverse depths.
         compat: see `cost_volume`; besides, intrinsics are brought to 1/4 of the image as if the centre of its first
             pixel lay at the centre of the first pixel of the map.
     """
@@ -67,17 +66,16 @@ class MatchingEncoder(nn.Module):
         *,
         beyond: tuple[float, float] = (0.9, 1.1),
         compare: Compared = "features",
-        show_best: bool = False,
         compat: Literal["manydepth"] | None = None,
     ) -> None:
         super().__init__()
         self.pyramid = pyramid.build()
         self.hypotheses, self.spacing, self.beyond, self.compat = hypotheses, spacing, beyond, compat
-        self.compare, self.show_best = compare, show_best
+        self.compare = compare
         self.channels = self.pyramid.channels
         width = self.channels[1]
         self.reduce = nn.Sequential(
-            nn.Conv2d(width + hypotheses + show_best, width, kernel_size=3, padding=1), nn.ReLU(inplace=True)
+            nn.Conv2d(width + hypotheses, width, kernel_size=3, padding=1), nn.ReLU(inplace=True)
         )
         self.register_buffer("range", torch.tensor(first_range))
 
@@ -92,11 +90,7 @@ class MatchingEncoder(nn.Module):
         check_size(image, len(self.channels))
         fine = self.pyramid.fine(image)
         volume = self._compare(image, fine[-1], K, lookups)
-        told = [volume.cost]
-        if self.show_best:
-            near, far = self.range
-            told.append(((1 / volume.depth - 1 / far) / (1 / near - 1 / far))[:, None])
-        known = torch.cat(told, dim=1) * volume.confident[:, None]
+        known = volume.cost * volume.confident[:, None]
         joined = self.reduce(torch.cat([fine[-1], known], dim=1))
         return fine + self.pyramid.coarse(joined), volume
 
