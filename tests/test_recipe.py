@@ -13,6 +13,8 @@ from scene3d import recipe as recipes
 from scene3d.config import dump, load_yaml
 from scene3d.engine.weights import load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
+from scene3d.geometry.occupancy import OccupancyCalibration
+from scene3d.recipe import trained
 from scene3d.structures.prediction import CompletionPrediction
 
 RECIPE = """
@@ -152,3 +154,27 @@ def test_what_cannot_be_loaded_is_said_in_words(tmp_path):
     save_weights(tmp_path / "own.safetensors", {"w": torch.zeros(1)}, recipe={})
     with pytest.raises(CheckpointError, match="a method of your own"):
         scene3d.load(tmp_path / "own.safetensors")
+
+
+def test_weights_that_were_made_before_get_a_calibration_and_stay_what_they_are(run, tmp_path, monkeypatch):
+    given = OccupancyCalibration((12.8, 25.6, 51.2), torch.rand(3, 242), torch.rand(3))
+
+    def found(method, data, config, device):
+        method.calibrate(given)
+        return given
+
+    monkeypatch.setattr(trained, "find_calibration", found)
+    file = tmp_path / "calibrated.safetensors"
+    assert recipes.calibrate(run, file, device="cpu") is given
+    before, after = load_weights(run / "weights.safetensors"), load_weights(file)
+    assert after.recipe == before.recipe and after.notes == before.notes
+    assert all(
+        torch.equal(after.tensors[name], value) for name, value in before.tensors.items() if name != "calibration"
+    )
+    loaded = scene3d.load(file, device="cpu").method.occupancy
+    assert torch.equal(loaded.probability, given.probability)
+    with pytest.raises(UsageError, match="exists already"):
+        recipes.calibrate(run, file)
+    monkeypatch.setattr(trained, "find_calibration", lambda *_: None)
+    with pytest.raises(UsageError, match="training data with voxels"):
+        recipes.calibrate(run, tmp_path / "other.safetensors", device="cpu")

@@ -24,6 +24,7 @@ def evaluate(
     Examples:
       scene3d evaluate runs/street
       scene3d evaluate runs/street --split test --out runs/street/test.json
+      scene3d evaluate runs/street --set "evaluate.earlier=[-1,-2]"
       scene3d evaluate runs/kitti --split test --set evaluate.depth=eigen --set data.lists.test=eigen_test.txt
 
     Args:

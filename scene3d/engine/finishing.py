@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from scene3d.engine.fitting import SomeFrames, fit, spread
+from scene3d.engine.fitting import Fitted, SomeFrames, fit, spread
 from scene3d.engine.rules import OURS, EvaluateConfig, Rules
 from scene3d.evaluation.completion import RANGES
 from scene3d.evaluation.segmentation import label_confusion, name_clusters
@@ -65,7 +65,7 @@ def choose_threshold(
 
     A field is thinner where an image says less, so the best threshold falls with the range: that of the smallest
     leaves the far half of the street empty, that of the largest fills all that is hidden nearby. Besides, a method that
-    keeps a calibration of its density is given one.
+    keeps a calibration of its density is given one; see `find_calibration`.
 
     Args:
         method: one that keeps a `threshold` tensor; others are left alone.
@@ -83,9 +83,32 @@ def choose_threshold(
     chosen = fitted.thresholds[OURS]["solid", sorted(config.ranges)[len(config.ranges) // 2]]
     kept.fill_(chosen)
     log.info("density threshold %.3g, chosen on training data", chosen)
-    if isinstance(method, Calibrated) and fitted.calibration is not None and config.ranges == RANGES:
-        method.calibrate(fitted.calibration)
+    _calibrate(method, fitted, config)
     return chosen
+
+
+def find_calibration(
+    method: Method, data: SomeFrames, config: EvaluateConfig, device: torch.device | str
+) -> OccupancyCalibration | None:
+    """Tell a method how often cells of each of its densities are occupied in training data.
+
+    Args:
+        method: one that keeps a calibration; others are left alone.
+        data: training data; None is found where it has no voxels.
+        config: as for `choose_threshold`; with other than the usual ranges None is found.
+        device: of the method.
+    """
+    if not isinstance(method, Calibrated) or data[0].voxels is None:
+        return None
+    with torch.no_grad():
+        return _calibrate(method, fit(method, data, Rules(config, SSCBENCH), device, None), config)
+
+
+def _calibrate(method: Method, fitted: Fitted, config: EvaluateConfig) -> OccupancyCalibration | None:
+    if not isinstance(method, Calibrated) or fitted.calibration is None or config.ranges != RANGES:
+        return None
+    method.calibrate(fitted.calibration)
+    return fitted.calibration
 
 
 def find_and_name_clusters(

@@ -137,9 +137,9 @@ class Scorer:
         classes = self.rules.classes(prediction)
         if classes is None:
             return
-        answers: dict[str, tuple[Any, Any, Any]] = {
-            name: (classes, scores[OURS], thresholds) for name, thresholds in fixed.items()
-        }
+        # Below the stored threshold cells have no class, which would count as empty.
+        classed = [name for name, threshold in self._fixed(prediction).items() if threshold >= prediction.threshold]
+        answers: dict[str, tuple[Any, Any, Any]] = {name: (classes, scores[OURS], fixed[name]) for name in classed}
         if self.fitted.majority is not None:
             answers[OURS] = (classes, scores[OURS], self.fitted.thresholds.get(OURS, fixed[OURS_STORED]))
             majority = self.fitted.majority.to(truth.device)

@@ -76,7 +76,10 @@ def completion_table(
     columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in ("IoU", "precision", "recall"))
     note = f"{protocol}: {REGION_NOTES[region.split()[0]]}"
     if region.endswith("without ground"):
-        note += "; cells whose truth is road, sidewalk or terrain are left out, whatever is predicted in them"
+        note += (
+            "; cells whose truth is a ground class (road, sidewalk, terrain and the like) are left out, whatever is "
+        )
+        note += "predicted in them"
     values: dict[str, tuple[float | None, ...]] = {
         name: tuple(figure for c in counts.values() for figure in (c.iou, c.precision, c.recall))
         for name, counts in rows.items()

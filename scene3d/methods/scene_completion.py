@@ -163,7 +163,8 @@ class SceneCompletion(nn.Module):
             if teacher.artefacts is not None:
                 self.artefacts = nn.Parameter(0.001 * torch.randn(self.teacher.channels, *teacher.artefacts))
         self.register_buffer("threshold", torch.tensor(config.threshold))
-        self.register_buffer("calibration", torch.full((len(RINGS), DENSITY_STEPS[2] + 2), torch.nan))
+        # No probability is below 0: nobody has found out yet.
+        self.register_buffer("calibration", torch.full((len(RINGS), DENSITY_STEPS[2] + 2), -1.0))
 
     def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
         """The field of an image, in the coordinates of its camera (x right, y down, z forward, metres)."""
@@ -229,7 +230,7 @@ class SceneCompletion(nn.Module):
     @property
     def occupancy(self) -> OccupancyCalibration | None:
         """How probably a cell of each density is occupied; None until `calibrate` was told."""
-        if bool(self.calibration.isnan().any()):
+        if bool((self.calibration < 0).any()):
             return None
         return OccupancyCalibration(RINGS, self.calibration[:, :-1], self.calibration[:, -1])
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from scene3d.engine.predictor import Predictor
 from scene3d.recipe.recipe import MethodConfig, Recipe, load_recipe
-from scene3d.recipe.trained import evaluate, export, load, packaged
+from scene3d.recipe.trained import calibrate, evaluate, export, load, packaged
 from scene3d.recipe.training import depth_truth, match, rehearse, train, training_view
 
 __all__ = [
     "MethodConfig",
     "Predictor",
     "Recipe",
+    "calibrate",
     "depth_truth",
     "evaluate",
     "export",

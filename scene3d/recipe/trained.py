@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from scene3d.config.mistakes import nearest
 from scene3d.data.loading import DataConfig, Split
 from scene3d.engine.distributed import pick_device
 from scene3d.engine.evaluator import evaluate as score
+from scene3d.engine.finishing import find_calibration
 from scene3d.engine.fitting import Progress
 from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.provenance import of_data, of_weights
@@ -26,6 +28,7 @@ from scene3d.errors import CheckpointError, ConfigError, UsageError
 from scene3d.evaluation.occupancy import SCANS
 from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
+from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import as_module
 from scene3d.methods.several_frames import SeveralFrames
@@ -38,6 +41,12 @@ RELEASED: dict[str, Callable[[str], Released]] = {
     "scenedino": load_scenedino,
 }
 """Folders of other people's weights, by what stands before the colon."""
+
+
+A_FIT = (
+    "data.fit is set, so splits may share drives: these figures are of a fit, and names, thresholds and checkpoints "
+    "may have been chosen on what is reported."
+)
 
 
 def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
@@ -98,7 +107,7 @@ def evaluate(
     samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
     listed = getattr(data.lists, split)
     method = predictor.method
-    return score(
+    report = score(
         SeveralFrames(method, recipe.evaluate.earlier) if recipe.evaluate.earlier else method,
         samples,
         recipe.evaluate,
@@ -109,6 +118,7 @@ def evaluate(
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )
+    return replace(report, notes=(*report.notes, A_FIT)) if data.fit else report
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:
@@ -129,6 +139,40 @@ def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: b
     tree = dump(recipe, places=False)
     save_weights(file, weights.tensors, recipe=tree, notes=weights.notes, dtype=dtype)
     return file
+
+
+def calibrate(
+    path_or_name: Path | str, file: Path | str, *, device: str = "auto", changes: Iterable[str] = ()
+) -> OccupancyCalibration:
+    """Find on training data how probably a cell of each density is occupied, and write the weights with it.
+
+    A training ends with this by itself; it is for weights that were made before there was such a thing.
+
+    Args:
+        path_or_name: as for `load`.
+        file: to write, a .safetensors file.
+        device: "auto", "cpu", "cuda", "cuda:1".
+        changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
+
+    Raises:
+        UsageError: the file is there already, the method has no density, or the training data has no voxels.
+    """
+    file = Path(file)
+    if file.exists():
+        raise UsageError(f"{file}: exists already", hint="another name")
+    recipe, weights, source = _stored(path_or_name)
+    changed = parse(Recipe, apply_overrides(dump(recipe), changes), source)
+    predictor = _predictor(recipe, weights, source, device)
+    space = changed.evaluate.completion_protocol.space.name
+    data = changed.data.build("train", training=False, voxel_space=space)
+    found = find_calibration(predictor.method, data, changed.evaluate, predictor.device)
+    if found is None:
+        raise UsageError(f"{source}: expected a method of completion and training data with voxels, got neither")
+    # What was stored is kept bit for bit.
+    names = [name for name in as_module(predictor.method).state_dict() if name.split(".")[-1] == "calibration"]
+    added = {name: as_module(predictor.method).state_dict()[name] for name in names}
+    save_weights(file, weights.tensors | added, recipe=weights.recipe, notes=weights.notes)
+    return found
 
 
 def packaged() -> dict[str, Path]:

@@ -22,7 +22,7 @@ def voxel_opinions(prediction: CompletionPrediction) -> Opinion:
     if calibration is None:
         raise UsageError(
             "prediction: expected weights with a calibration of occupancy, got none",
-            hint="scene3d train ends with one where its training data has voxels",
+            hint="scene3d train ends with one where its data has voxels, and scene3d.recipe.calibrate adds one",
         )
     frame, size = prediction.frame, prediction.depth.shape[-2:]
     found = []

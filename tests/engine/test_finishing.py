@@ -7,6 +7,7 @@ from torch import nn
 from scene3d.engine import finishing
 from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, EvaluateConfig
+from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.structures.frames import Frames
 
 
@@ -48,3 +49,32 @@ def test_data_without_voxels_leaves_the_threshold_alone():
     method = Kept()
     assert finishing.choose_threshold(method, [_frames(None)], EvaluateConfig(), "cpu") is None
     assert method.threshold.item() == pytest.approx(0.2)
+
+
+class Calibrating(Kept):
+    """Keeps a calibration besides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calibration = None
+
+    def calibrate(self, calibration):
+        self.calibration = calibration
+
+
+def test_the_calibration_is_chosen_along_with_the_threshold(monkeypatch: pytest.MonkeyPatch):
+    rings = (12.8, 25.6, 51.2)
+    calibration = OccupancyCalibration(rings, torch.rand(3, 242), torch.rand(3))
+    thresholds = {OURS: {("solid", extent): 0.5 for extent in rings}}
+    monkeypatch.setattr(finishing, "fit", lambda *_: Fitted(thresholds=thresholds, grids={}, calibration=calibration))
+    data = [_frames(torch.zeros(1, 2, 2, 2, dtype=torch.int64))]
+    method = Calibrating()
+    finishing.choose_threshold(method, data, EvaluateConfig(), "cpu")
+    assert method.calibration is calibration
+    other = Calibrating()
+    assert finishing.find_calibration(other, data, EvaluateConfig(), "cpu") is calibration
+    assert other.calibration is calibration and other.threshold.item() == pytest.approx(0.2)
+    # Curves of other boxes are not kept, nor any by a method without a place for them.
+    assert finishing.find_calibration(other, data, EvaluateConfig(ranges=(12.8,)), "cpu") is None
+    assert finishing.find_calibration(Kept(), data, EvaluateConfig(), "cpu") is None
+    assert finishing.find_calibration(other, [_frames(None)], EvaluateConfig(), "cpu") is None

@@ -82,3 +82,19 @@ def test_a_part_of_the_weights_fills_the_whole_of_a_module(tmp_path: Path):
     assert torch.equal(inner.weight, outer["field"].weight)
     with pytest.raises(CheckpointError, match="weight is missing"):
         start_from(inner, saved(tmp_path, outer), part="body.")
+
+
+def test_weights_may_lack_what_came_later_and_nothing_else(tmp_path):
+    class Calibrated(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(2, 3)
+            self.register_buffer("calibration", torch.full((2,), torch.nan))
+
+    older, newer = saved(tmp_path, nn.Linear(2, 3)), Calibrated()
+    fill(newer, load_weights(older), older)
+    assert newer.calibration.isnan().all() and torch.equal(newer.weight, load_weights(older).tensors["weight"])
+    newer.calibration.copy_(torch.tensor([1.0, 2.0]))
+    again = Calibrated()
+    path = saved(tmp_path, newer)
+    fill(again, load_weights(path), path)
+    assert again.calibration.tolist() == [1.0, 2.0]

@@ -23,7 +23,7 @@ GRID_TO_CAM = torch.tensor([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0.8], [0, 
 # No cell's centre lies on the border of the image: that would take a multiple of 373 among the sums of coordinates.
 VIEW = slow.View(focal=37.3, cx=41.7, cy=13.1, width=80, height=24, back=0.8)
 K = torch.tensor([[VIEW.focal, 0, VIEW.cx], [0, VIEW.focal, VIEW.cy], [0, 0, 1]])
-THRESHOLD = 0.35
+THRESHOLD = 0.15  # below the cut-off of S4C, so that cells which reach that have a class
 RANGES = (12.8, 25.6, 51.2)
 REGIONS = ("solid", "shell", "solid without ground", "shell without ground")
 

@@ -7,12 +7,14 @@ import torch
 
 from scene3d.errors import ConfigError, DataError
 from scene3d.geometry.camera import pinhole
+from scene3d.geometry.occupancy import DENSITY_STEPS, OccupancyCalibration
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.losses.photometric import minimum_reprojection
 from scene3d.methods.hints import HintConfig
 from scene3d.methods.scene_completion import (
+    RINGS,
     CompletionLossConfig,
     SceneCompletion,
     SceneCompletionConfig,
@@ -208,3 +210,18 @@ def test_what_the_teacher_always_says_need_not_be_in_the_field():
     assert float(method.training_step(frames, 0).terms["features"].detach()) < 1e-4
     method.artefacts.data.neg_()
     assert float(method.training_step(frames, 0).terms["features"].detach()) > 1.99
+
+
+def test_a_calibration_is_kept_with_the_weights_and_comes_with_predictions():
+    torch.manual_seed(0)
+    method = TINY.build()
+    assert method.predict(_wall_frames()).calibration is None
+    given = OccupancyCalibration(RINGS, torch.rand(3, DENSITY_STEPS[2] + 1), torch.rand(3))
+    method.calibrate(given)
+    again = TINY.build()
+    again.load_state_dict(method.state_dict())
+    found = again.predict(_wall_frames()).calibration
+    assert found is not None and found.rings == RINGS
+    assert torch.equal(found.probability, given.probability) and torch.equal(found.base_rate, given.base_rate)
+    with pytest.raises(ValueError, match="rings: expected"):
+        method.calibrate(replace(given, rings=(1.0,)))
