@@ -40,7 +40,12 @@ class OrientedBox:
         return torch.stack([corners.amin(dim=0), corners.amax(dim=0)])
 
 
-def box_about(points: Float[Tensor, "N 3"], up: Float[Tensor, "3"] | None = None) -> OrientedBox:  # noqa: UP037
+def box_about(
+    points: Float[Tensor, "N 3"],
+    up: Float[Tensor, "3"] | None = None,  # noqa: UP037
+    *,
+    tails: float = 0.0,
+) -> OrientedBox:
     """A tight box about at least 3 points.
 
     With `up` its third axis is that direction and its ground plan the rectangle of the smallest area about the
@@ -49,6 +54,7 @@ def box_about(points: Float[Tensor, "N 3"], up: Float[Tensor, "3"] | None = None
     Args:
         points: not all on a line, seen from above.
         up: of any length.
+        tails: share of the points that may be outside, on each side of each axis.
     """
     if up is None:
         rows = torch.linalg.svd(points - points.mean(dim=0), full_matrices=False).Vh
@@ -57,7 +63,9 @@ def box_about(points: Float[Tensor, "N 3"], up: Float[Tensor, "3"] | None = None
     if torch.linalg.det(rows) < 0:
         rows = rows * rows.new_tensor([1.0, -1.0, 1.0])[:, None]
     inside = points @ rows.mT
-    low, high = inside.amin(dim=0), inside.amax(dim=0)
+    ranked = inside.sort(dim=0).values
+    cut = int(tails * len(points))
+    low, high = ranked[cut], ranked[len(points) - 1 - cut]
     return OrientedBox(box_to_world=rigid(rows.mT, (low + high) / 2 @ rows), half=(high - low) / 2)
 
 

@@ -86,9 +86,7 @@ def ransac_plane(
     return _refitted(points, Plane(normal=normals[best], offset=offsets[best]), tolerance)
 
 
-def _refitted(
-    points: Float[Tensor, "N 3"], plane: Plane, tolerance: float
-) -> tuple[Plane, Bool[Tensor, "N"]]:  # noqa: UP037
+def _refitted(points: Float[Tensor, "N 3"], plane: Plane, tolerance: float) -> tuple[Plane, Bool[Tensor, "N"]]:  # noqa: UP037
     inliers = plane.height(points).abs() <= tolerance
     for _ in range(20):
         refitted = fit_plane(points[inliers])

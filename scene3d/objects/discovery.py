@@ -1,7 +1,7 @@
 """Posed photographs -> the object in their midst: points, box and plane, without any mask.
 
-The coarse stage of Wang et al., "AutoRecon: Automated 3D object discovery and reconstruction", CVPR 2023. The labels that
-train the paper's transformer come from a normalised cut; here the cut is the segmentation itself.
+The coarse stage of Wang et al., "AutoRecon: Automated 3D object discovery and reconstruction", CVPR 2023. The labels
+that train the paper's transformer come from a normalised cut; here the cut is the segmentation itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scene3d.objects.lifting import lift_features
 from scene3d.objects.normalised_cut import CutConfig, cut_points
 from scene3d.objects.projection import shares_in_view
 from scene3d.objects.region import object_box, supporting_plane
-from scene3d.objects.trusted import TrustConfig, largest_cluster, sociable, spacing, trusted_points
+from scene3d.objects.trusted import TrustConfig, largest_cluster, sociable, trusted_points
 from scene3d.structures.object_region import ObjectRegion
 from scene3d.structures.scene import Scene
 
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FEWEST = 50
 """Points to be believed that a scene needs, and an object a fifth of them."""
+
+FLATNESS = 0.02
+"""A point lies on a plane within this share of the median distance of all points to their middle."""
 
 
 class DiscoveryConfig(Config):
@@ -68,26 +71,28 @@ def find_object(
         progress: told (shots whose features are taken, shots).
 
     Raises:
-        DataError: a shot has no transform, an image is damaged, too few points are found, or no part of them is an object.
+        DataError: a shot has no transform, an image is damaged, too few points are found, or too few of them are an
+            object.
         MissingExtraError: the scene has no points and pycolmap is not installed, or the extractor is not.
     """
     generator = torch.Generator().manual_seed(config.seed)
     sparse = scene.sparse if scene.sparse is not None else triangulate(scene, config.triangulation)
     kept = trusted_points(sparse, config.trust)
     if kept.sum() < FEWEST:
-        got = f"{int(kept.sum())} of {len(kept)}"
-        hint = "more photographs, sharper ones, or closer together"
-        raise DataError(f"{scene.name}: expected {FEWEST} points that {config.trust.views} shots see, got {got}", hint=hint)
+        expected = f"{FEWEST} points that {config.trust.views} shots see and that are not alone"
+        hint = "take more photographs, sharper ones, or closer together"
+        raise DataError(f"{scene.name}: expected {expected}, got {int(kept.sum())} of {len(kept)}", hint=hint)
     build = config.features.build() if extractor is None else extractor
     features = lift_features(scene, sparse, build, progress=progress)[kept]
     points = sparse.points[kept].double()
-    tolerance = float(spacing(points, 10).median())
+    tolerance = FLATNESS * float((points - points.median(dim=0).values).norm(dim=1).median())
     cut = cut_points(points, features, config.cut, generator)
     in_view = shares_in_view(scene, points)
     foreground = _whole(points, choose_foreground(points, cut.side, in_view, tolerance, generator))
     log.info("%s: cut of value %.3f, %d of %d points", scene.name, cut.value, int(foreground.sum()), len(points))
-    if foreground.sum() < FEWEST / 5:
-        raise DataError(f"{scene.name}: expected an object among {len(points)} points, got {int(foreground.sum())} of them")
+    if foreground.sum() < FEWEST // 5:
+        got = f"{int(foreground.sum())} of {len(points)}"
+        raise DataError(f"{scene.name}: expected an object of {FEWEST // 5} points or more, got {got}")
     plane = supporting_plane(points[foreground], points[~foreground], tolerance, generator)
     return ObjectRegion(
         points=points,

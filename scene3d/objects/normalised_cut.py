@@ -86,9 +86,7 @@ def cut_points(
     return Cut(side, cut.value)
 
 
-def affinity(
-    points: Float[Tensor, "N 3"], features: Float[Tensor, "N C"], config: CutConfig
-) -> Float[Tensor, "N N"]:
+def affinity(points: Float[Tensor, "N 3"], features: Float[Tensor, "N C"], config: CutConfig) -> Float[Tensor, "N N"]:
     """How much every two points belong together, in (0, 1]."""
     unit = torch.nn.functional.normalize(features.double(), dim=1)
     unit = torch.nn.functional.normalize(unit - unit.mean(dim=0), dim=1)

@@ -1,6 +1,7 @@
 """The plane that an object stands on, and the box about it.
 
-After the coarse stage of AutoRecon (Wang et al., CVPR 2023): the shares below are those of its published code.
+After the coarse stage of AutoRecon (Wang et al., CVPR 2023): the shares below are those of its published code,
+unless said.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ WITHIN = 1.0
 SUPPORT = 0.05
 """A plane holds at least this many points for each of the object."""
 
-GAP = 0.2
-"""And is at most this far from the object's lowest points, in its extents."""
+GAP = 0.5
+"""And is at most this far from the object's lowest points, in its extents: of a ball that is seen from above there are no
+points below its equator. The published code has 0.2, for objects with points down to the ground."""
 
 BELOW = 0.1
 """And has at most this share of the object below it."""
 
 CANDIDATES = 5
 """Planes that are looked at, one after another without the points of the last."""
+
+TAILS = 0.005
+"""Share of the points that the tight box leaves out on each side of each axis: a stray one decides nothing."""
 
 ROOM = 0.1
 """By this share of its size the box is larger than the object's points; smooth parts have none at their rims."""
@@ -75,7 +80,7 @@ def object_box(foreground: Float[Tensor, "N 3"], plane: Plane | None) -> Oriente
         foreground: points of the object, at least 4 that span a volume.
         plane: from `supporting_plane`.
     """
-    tight = box_about(foreground, None if plane is None else plane.normal)
+    tight = box_about(foreground, None if plane is None else plane.normal, tails=TAILS)
     half = tight.half * (1 + ROOM)
     if plane is None:
         return OrientedBox(box_to_world=tight.box_to_world, half=half)
