@@ -21,8 +21,8 @@ SUPPORT = 0.05
 """A plane holds at least this many points for each of the object."""
 
 GAP = 0.5
-"""And is at most this far from the object's lowest points, in its extents: of a ball that is seen from above there are no
-points below its equator. The published code has 0.2, for objects with points down to the ground."""
+"""And is at most this far from the object's lowest points, in its extents: a ball that is seen from above has no points
+below its equator. The published code has 0.2, for objects with points down to the ground."""
 
 BELOW = 0.1
 """And has at most this share of the object below it."""
