@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -48,19 +49,24 @@ def agreed_hull(
 
 
 def hull_silhouette(shot: Shot, camera: Camera, voxels: Float[Tensor, "N 3"], edge: float) -> Bool[Tensor, "H W"]:
-    """Where voxels cover a view: each as the square of the size at which the middle one of them is seen."""
+    """Where voxels cover a view, each as large as the middle one of them is seen."""
     mask = torch.zeros(camera.height, camera.width, dtype=torch.bool)
     column, row, seen = _cells(shot, camera, voxels)
     if not seen.any():
         return mask
     mask[row[seen], column[seen]] = True
     _, depth = pixels_in(shot, camera, voxels[seen])
-    # A cube seen along its diagonal is sqrt(3) of its edge wide.
-    reach = round(float(1.7 * edge * camera.K[0, 0] / depth.median()) / 2)
-    grown = torch.nn.functional.max_pool2d(mask[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
-    # The squares of the rim stand out by half their size, which is taken off again.
-    worn = -torch.nn.functional.max_pool2d(-grown, 2 * (reach // 2) + 1, stride=1, padding=reach // 2)
-    return worn[0, 0] > 0
+    half = float(edge * camera.K[0, 0] / depth.median()) / 2
+    # A cube seen along its diagonal is sqrt(3) of its edge wide: so far squares reach to leave no gaps. Then the rim is
+    # taken back to half an edge beyond the middles.
+    reach = math.ceil(math.sqrt(3) * half)
+    grown = _widest(mask[None, None].float(), reach)
+    return -_widest(-grown, reach - math.floor(half))[0, 0] > 0
+
+
+def _widest(values: Float[Tensor, "1 1 H W"], reach: int) -> Float[Tensor, "1 1 H W"]:
+    """The largest value within a square about each pixel."""
+    return torch.nn.functional.max_pool2d(values, 2 * reach + 1, stride=1, padding=reach)
 
 
 def _cells(shot: Shot, camera: Camera, points: Float[Tensor, "N 3"]) -> tuple[Tensor, Tensor, Bool[Tensor, "N"]]:  # noqa: UP037

@@ -28,7 +28,9 @@ def test_smaller_images_say_about_the_same_and_unseen_points_nothing(table: Tabl
     full, small = (lift_features(table.scene, sparse, Colours(), area=area) for area in (120 * 160, 60 * 80))
     assert (full - small).abs().mean() < 0.05
     assert (view_of(table.scene.shots[0], 60 * 80).height, view_of(table.scene.shots[0]).height) == (60, 120)
-    unseen = replace(sparse, track_start=torch.zeros_like(sparse.track_start), track_shot=sparse.track_shot[:0])
+    starts, none = torch.zeros_like(sparse.track_start), slice(0, 0)
+    tracks = {"track_shot": sparse.track_shot[none], "track_pixel": sparse.track_pixel[none]}
+    unseen = replace(sparse, track_start=starts, **tracks)
     assert (lift_features(table.scene, unseen, Colours()) == 0).all()
 
 
