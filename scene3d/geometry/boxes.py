@@ -52,9 +52,12 @@ def box_about(
     points seen from above, the longer edge first; without, its axes are the principal ones, the widest first.
 
     Args:
-        points: not all on a line, seen from above.
+        points: in any unit.
         up: of any length.
         tails: share of the points that may be outside, on each side of each axis.
+
+    Raises:
+        ValueError: seen from above all points lie on a line.
     """
     if up is None:
         rows = torch.linalg.svd(points - points.mean(dim=0), full_matrices=False).Vh
@@ -80,6 +83,9 @@ def _smallest_rectangle(points: Float[Tensor, "N 3"], up: Float[Tensor, "3"]) ->
     first = torch.nn.functional.normalize(torch.linalg.cross(up, aside), dim=0)
     plan = torch.stack([first, torch.linalg.cross(up, first)])
     flat = points @ plan.mT
+    widths = torch.linalg.svdvals(flat - flat.mean(dim=0))
+    if widths[1] <= 1e-9 * widths[0]:
+        raise ValueError("box_about: expected points that span a ground plan, got points on a line")
     hull = flat[ConvexHull(flat.cpu().numpy()).vertices.tolist()]
     edges = hull.roll(-1, dims=0) - hull
     angles = torch.atan2(edges[:, 1], edges[:, 0]) % (math.pi / 2)

@@ -94,13 +94,12 @@ def find_object(
         got = f"{int(foreground.sum())} of {len(points)}"
         raise DataError(f"{scene.name}: expected an object of {FEWEST // 5} points or more, got {got}")
     plane = supporting_plane(points[foreground], points[~foreground], tolerance, generator)
-    return ObjectRegion(
-        points=points,
-        colours=sparse.colours[kept],
-        foreground=foreground,
-        box=object_box(points[foreground], plane),
-        plane=plane,
-    )
+    try:
+        box = object_box(points[foreground], plane)
+    except ValueError:
+        raise DataError(f"{scene.name}: expected an object with a volume, got points on a line") from None
+    colours = sparse.colours[kept]
+    return ObjectRegion(points=points, colours=colours, foreground=foreground, box=box, plane=plane)
 
 
 def _whole(points: Float[Tensor, "N 3"], foreground: Bool[Tensor, "N"]) -> Bool[Tensor, "N"]:  # noqa: UP037

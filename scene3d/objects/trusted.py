@@ -38,10 +38,12 @@ class TrustConfig(Config):
 def trusted_points(sparse: SparsePoints, config: TrustConfig) -> Bool[Tensor, "N"]:  # noqa: UP037
     """Which points are to be believed."""
     points, errors = sparse.points.double(), sparse.errors.double()
-    if len(points) < 2:
+    sound = torch.isfinite(points).all(dim=1) & torch.isfinite(errors)
+    if sound.sum() < 2:
         return torch.zeros(len(points), dtype=torch.bool)
-    low, high = torch.from_numpy(np.quantile(points.cpu().numpy(), [config.tails, 1 - config.tails], axis=0))
-    kept = (sparse.track_start.diff() >= config.views) & (errors <= errors.mean() + config.error * errors.std())
+    low, high = torch.from_numpy(np.quantile(points[sound].numpy(), [config.tails, 1 - config.tails], axis=0))
+    usual = errors[sound].mean() + config.error * errors[sound].std()
+    kept = sound & (sparse.track_start.diff() >= config.views) & (errors <= usual)
     kept &= ((points >= low) & (points <= high)).all(dim=1)
     near = kept.nonzero()[:, 0]
     kept[near[~sociable(points[near], config.neighbours, config.lonely)]] = False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from scene3d.geometry.boxes import OrientedBox, box_about
@@ -43,6 +44,12 @@ def test_up_is_kept_and_the_ground_plan_is_the_smallest():
     expected = torch.tensor([4 / math.sqrt(5), 2 / math.sqrt(5), 1.5], dtype=torch.float64)
     torch.testing.assert_close(found.half, expected)
     assert OrientedBox(box_to_world=found.box_to_world, half=found.half + 1e-9).contains(points).all()
+
+
+def test_points_on_a_line_have_no_ground_plan():
+    line = torch.arange(5.0)[:, None] * torch.tensor([1.0, 2, 0])
+    with pytest.raises(ValueError, match="got points on a line"):
+        box_about(line, torch.tensor([0.0, 0, 1]))
 
 
 def test_stray_points_may_be_left_out():

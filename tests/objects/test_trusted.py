@@ -44,6 +44,13 @@ def test_tails_and_lonely_points_are_left_out():
     assert trusted_points(seen_by(points, views), TrustConfig(tails=0, lonely=50))[-1]
 
 
+def test_points_that_are_not_finite_spoil_nothing():
+    points = grid()
+    points[7, 1] = torch.nan
+    kept = trusted_points(seen_by(points, torch.full((216,), 3)), TrustConfig(tails=0, lonely=3))
+    assert not kept[7] and kept.sum() == 215
+
+
 def test_spacing_is_the_mean_distance_to_the_nearest_others():
     points = torch.tensor([[0.0, 0, 0], [1, 0, 0], [3, 0, 0]], dtype=torch.float64)
     assert spacing(points, 2).tolist() == [2, 1.5, 2.5] and spacing(points, 9).tolist() == [2, 1.5, 2.5]
