@@ -84,7 +84,7 @@ def _smallest_rectangle(points: Float[Tensor, "N 3"], up: Float[Tensor, "3"]) ->
     plan = torch.stack([first, torch.linalg.cross(up, first)])
     flat = points @ plan.mT
     widths = torch.linalg.svdvals(flat - flat.mean(dim=0))
-    if widths[1] <= 1e-9 * widths[0]:
+    if widths[1] <= 1e-6 * widths[0]:
         raise ValueError("box_about: expected points that span a ground plan, got points on a line")
     hull = flat[ConvexHull(flat.cpu().numpy()).vertices.tolist()]
     edges = hull.roll(-1, dims=0) - hull

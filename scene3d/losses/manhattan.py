@@ -74,7 +74,8 @@ def manhattan_terms(
     Before the start, and where there are too few normals to cluster, there is no term: join these to others.
 
     Args:
-        normals: of unit length and any frame; zero or not finite where there is no surface.
+        normals: of unit length and any one frame; zero or not finite where there is no surface. Best of several views:
+            a single one may show only two directions of a room, and its third axis is then anything.
         step: of training.
         config: see there.
         generator: draws the beginnings of the clusters, on the CPU.
