@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
+from scene3d.errors import DataError
 from scene3d.objects.lifting import lift_features
-from scene3d.objects.projection import view_of
+from scene3d.objects.projection import shares_in_view, view_of
 from tests.objects.table import CENTRE, Colours, Table, true_points
 
 
@@ -30,3 +32,12 @@ def test_smaller_images_say_about_the_same_and_unseen_points_nothing(table: Tabl
     tracks = {"track_shot": sparse.track_shot[none], "track_pixel": sparse.track_pixel[none]}
     unseen = replace(sparse, track_start=starts, **tracks)
     assert (lift_features(table.scene, unseen, Colours()) == 0).all()
+
+
+def test_shares_in_view_ask_every_camera(table: Table):
+    behind = torch.tensor([[0.0, 0, 60]], dtype=torch.float64)
+    shares = shares_in_view(table.scene, torch.cat([CENTRE[None], behind]))
+    assert shares.tolist() == [1, 0]
+    lost = replace(table.scene, shots=(replace(table.scene.shots[0], cam_to_world=None),))
+    with pytest.raises(DataError, match=r"000\.png: expected a known camera transform"):
+        shares_in_view(lost, behind)
