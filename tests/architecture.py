@@ -21,6 +21,7 @@ FLOORS = {
     "visualise": 4,
     "interop": 4,
     "stereo": 4,
+    "objects": 4,
     "fusion": 5,
     "methods": 6,
     "engine": 7,

@@ -6,7 +6,7 @@ FOLDER/images/...
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
@@ -84,7 +84,30 @@ def scene_of_model(model: Any, folder: Path, path: Path, name: str) -> Scene:
         raise wrong_file(path, expected="a model with registered images", got="none")
     shots = [_shot(folder, path, image, number) for number, image in enumerate(images)]
     places = {image.image_id: number for number, image in enumerate(images)}
-    return Scene(name=name, shots=tuple(shots), sparse=_sparse(model, places))
+    return Scene(name=name, shots=tuple(shots), sparse=sparse_of_model(model, places))
+
+
+def sparse_of_model(model: Any, places: Mapping[int, int]) -> SparsePoints | None:
+    """The points of a `pycolmap.Reconstruction` by their number, and what observed them; None where it has none.
+
+    Args:
+        model: with points.
+        places: which of the scene's shots an image of the model is, by its number there.
+    """
+    points = [point for _, point in sorted(model.points3D.items())]
+    if not points:
+        return None
+    tracks = [[e for e in point.track.elements if e.image_id in places] for point in points]
+    seen = [element for track in tracks for element in track]
+    pixels = [model.images[e.image_id].points2D[e.point2D_idx].xy for e in seen]
+    return SparsePoints(
+        points=torch.from_numpy(np.array([point.xyz for point in points], dtype=np.float64)),
+        colours=torch.from_numpy(np.array([point.color for point in points], dtype=np.uint8)),
+        errors=torch.tensor([float(point.error) for point in points], dtype=torch.float64),
+        track_start=torch.tensor([0, *accumulate(len(track) for track in tracks)]),
+        track_shot=torch.tensor([places[e.image_id] for e in seen], dtype=torch.int64),
+        track_pixel=torch.from_numpy(np.array(pixels, dtype=np.float64).reshape(-1, 2)),
+    )
 
 
 def _read_folder(folder: Path) -> Scene:
@@ -120,22 +143,4 @@ def _shot(folder: Path, path: Path, image: Any, number: int) -> Shot:
     world_to_cam = checked_rigid(as_transform(rows), path, f"image {image.name}")
     return Shot(
         image=file, frame=number, sensor=SENSOR, camera=lens, virtual=virtual, cam_to_world=invert(world_to_cam)
-    )
-
-
-def _sparse(model: Any, places: dict[int, int]) -> SparsePoints | None:
-    """The points by their number, and what observed them; None where the model has none."""
-    points = [point for _, point in sorted(model.points3D.items())]
-    if not points:
-        return None
-    tracks = [[e for e in point.track.elements if e.image_id in places] for point in points]
-    seen = [element for track in tracks for element in track]
-    pixels = [model.images[e.image_id].points2D[e.point2D_idx].xy for e in seen]
-    return SparsePoints(
-        points=torch.from_numpy(np.array([point.xyz for point in points], dtype=np.float64)),
-        colours=torch.from_numpy(np.array([point.color for point in points], dtype=np.uint8)),
-        errors=torch.tensor([float(point.error) for point in points], dtype=torch.float64),
-        track_start=torch.tensor([0, *accumulate(len(track) for track in tracks)]),
-        track_shot=torch.tensor([places[e.image_id] for e in seen], dtype=torch.int64),
-        track_pixel=torch.from_numpy(np.array(pixels, dtype=np.float64).reshape(-1, 2)),
     )

@@ -21,8 +21,8 @@ from scene3d.data.images import (
 )
 from scene3d.data.shot_files import shot_depth, shot_image, shot_labels, shot_mask
 from scene3d.errors import wrong_file
-from scene3d.geometry.camera import Camera
-from scene3d.geometry.fisheye import Fisheye
+from scene3d.geometry.camera import Camera, unproject
+from scene3d.geometry.fisheye import Fisheye, project_fisheye
 from scene3d.structures.labels import IGNORE
 from scene3d.structures.scene import Shot
 
@@ -48,6 +48,14 @@ def view_to_world(shot: Shot) -> Float[Tensor, "4 4"] | None:
 def view_to_rig(shot: Shot) -> Float[Tensor, "4 4"] | None:
     """``cam_to_rig`` likewise."""
     return _turned(shot, shot.cam_to_rig)
+
+
+def pixels_on_disk(shot: Shot, pixels: Float[Tensor, "N 2"]) -> Float[Tensor, "N 2"]:
+    """Where pixels of the pinhole view at its own size lie in the image as it is on disk, lens and all."""
+    if shot.virtual is None or not isinstance(shot.camera, Fisheye):
+        return pixels
+    rays = unproject(pixels, torch.ones_like(pixels[:, 0]), shot.virtual.camera.K.to(pixels))
+    return project_fisheye(rays @ shot.virtual.rotation.to(pixels).mT, shot.camera)[0]
 
 
 def _turned(shot: Shot, placed: Float[Tensor, "4 4"] | None) -> Float[Tensor, "4 4"] | None:

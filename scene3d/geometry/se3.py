@@ -44,6 +44,20 @@ def rotation_of(axis_angle: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 
     return torch.linalg.matrix_exp(cross)
 
 
+def exp_twist(twist: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 4 4"]:
+    """The rigid transform of moving for one unit of time with a constant twist; smooth at 0, too.
+
+    Args:
+        twist: axis of rotation by its angle in radians, then velocity of the origin.
+
+    Source: Lynch and Park, "Modern robotics", 2017, equation 3.88.
+    """
+    x, y, z, *velocity = twist.unbind(dim=-1)
+    zero = torch.zeros_like(x)
+    rows = [zero, -z, y, velocity[0], z, zero, -x, velocity[1], -y, x, zero, velocity[2], zero, zero, zero, zero]
+    return torch.linalg.matrix_exp(torch.stack(rows, dim=-1).unflatten(-1, (4, 4)))
+
+
 def is_rigid(matrix: Float[Tensor, "*batch 4 4"], tolerance: float = 1e-3) -> Bool[Tensor, "*batch"]:
     """True where a matrix is finite, its rotation orthonormal with determinant +1, its last row (0, 0, 0, 1).
 

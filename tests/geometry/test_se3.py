@@ -5,7 +5,7 @@ import math
 import kornia
 import torch
 
-from scene3d.geometry.se3 import invert, is_rigid, rigid, rotate, transform
+from scene3d.geometry.se3 import exp_twist, invert, is_rigid, rigid, rotate, rotation_of, transform
 
 
 def quarter_turn_left() -> torch.Tensor:
@@ -74,3 +74,12 @@ def test_what_is_not_rigid_is_found_one_by_one():
     all_of_them = torch.stack([good, scaled, mirrored, sheared, nan, projective])
     assert is_rigid(all_of_them).tolist() == [True, False, False, False, False, False]
     assert not is_rigid(torch.full((4, 4), torch.inf))
+
+
+def test_a_twist_without_rotation_moves_straight_and_a_quarter_turn_goes_round():
+    straight = exp_twist(torch.tensor([0.0, 0, 0, 1, 2, 3]))
+    torch.testing.assert_close(straight, rigid(torch.eye(3), torch.tensor([1.0, 2, 3])))
+    # A quarter turn about z while moving along x at pi / 2: an arc of radius 1 from the origin to (1, 1, 0).
+    quarter = exp_twist(torch.tensor([0.0, 0, math.pi / 2, math.pi / 2, 0, 0]))
+    torch.testing.assert_close(quarter[:3, 3], torch.tensor([1.0, 1, 0]))
+    torch.testing.assert_close(quarter[:3, :3], rotation_of(torch.tensor([0.0, 0, math.pi / 2])))
