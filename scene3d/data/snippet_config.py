@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from scene3d.config import Config
+from scene3d.data.normalisation import RegionConfig
 
 TruthKind = Literal["scan", "scan as published", "file"]
 """Where the true depth of an image comes from, at the size of the image; see `scene3d.data.depth_truth`."""
@@ -45,6 +46,10 @@ class SnippetConfig(Config):
         labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
         frames: first and last frame number to use as reference; None is all.
         every: use as reference only frames whose number is a multiple of this.
+        without_every: leave out as reference frames whose number is a multiple of this; None leaves out none.
+        region: what is to be reconstructed. Transforms then are those of the scene's world, in float64, and no longer
+            relative to view 0. None is for methods that look at one snippet at a time.
+        masks: read where the object is, of every view; a shot without a mask is an error.
         flip: probability of mirroring a sample; training only.
         jitter: probability of changing its colours; training only.
         random_side: whether left and right cameras are swapped half of the time; training only.
@@ -66,6 +71,9 @@ class SnippetConfig(Config):
     points: bool = False
     frames: tuple[int, int] | None = None
     every: int = Field(default=1, gt=0)
+    without_every: int | None = Field(default=None, gt=1)
+    region: RegionConfig | None = None
+    masks: bool = False
     flip: float = Field(default=0.0, ge=0, le=1)
     jitter: float = Field(default=0.0, ge=0, le=1)
     random_side: bool = False

@@ -66,4 +66,25 @@ class CompletionPrediction:
     is_metric: bool = True
 
 
-Prediction = DepthPrediction | CompletionPrediction
+@dataclass(frozen=True, kw_only=True)
+class SurfacePrediction:
+    """B views of a reconstructed surface.
+
+    Attributes:
+        colour: RGB in [0, 1], before the background that the method was trained with.
+        depth: along z, of the unit of the world; 0 where the ray meets no surface.
+        normals: of the surface, outward unit vectors in the world; 0 where the ray meets none.
+        opacity: how much of the ray the surface stops, in [0, 1].
+        K: of the views, pixels.
+        is_metric: as in `DepthPrediction`; a surface has the scale of the transforms.
+    """
+
+    colour: Float[Tensor, "B 3 H W"]
+    depth: Float[Tensor, "B H W"]
+    normals: Float[Tensor, "B 3 H W"]
+    opacity: Float[Tensor, "B H W"]
+    K: Float[Tensor, "B 3 3"]
+    is_metric: bool = True
+
+
+Prediction = DepthPrediction | CompletionPrediction | SurfacePrediction
