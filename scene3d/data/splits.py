@@ -44,8 +44,8 @@ class Splits(Config):
         test: names of drives to report on.
         lists: files that name single frames and their sides, instead of drives. Only they are references of samples.
         fit: allows a drive in several splits. What is measured then is a fit, not generalisation.
-        hold_out: of every drive, each frame whose number is a multiple of this is of `val` and `test`, and the others are
-            of `train`, which names the drives of all three; for methods that fit one scene and are asked for new views.
+        hold_out: of every drive, the frames whose number is a multiple of this are of `val` and `test`, the others of
+            `train`, which names the drives of all three; for methods that fit one scene and are asked for new views.
         snippets: what a sample holds.
         scoring: what a sample holds at evaluation; None is `snippets`.
     """

@@ -18,9 +18,10 @@ from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
 from scene3d.evaluation.published import published_depth
 from scene3d.evaluation.segmentation import label_confusion
 from scene3d.evaluation.uncertainty import errors_in_deviations
+from scene3d.evaluation.views import ViewScores, score_view
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, SSC
-from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
+from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction, SurfacePrediction
 from scene3d.structures.tables import Table
 
 OURS_STORED = "ours, threshold of the weights"
@@ -28,6 +29,9 @@ OURS_SCALED = "ours, median scaled"
 SINGLE = "single frame"
 SINGLE_SCALED = "single frame, median scaled"
 MEDIAN_DEPTH = "median training depth image"
+SOLID = 0.5
+"""Opacity from which a pixel belongs to a silhouette."""
+
 MAJORITY_LABELS = "majority training label image"
 
 
@@ -47,6 +51,8 @@ class Scorer:
         self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
         self._labels: dict[str, Tensor] = {}
         self._inside: list[tuple[float, float]] = []
+        self._views: list[ViewScores] = []
+        self._alone = False
 
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
         """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
@@ -58,6 +64,8 @@ class Scorer:
             )
             if isinstance(prediction, DepthPrediction) and prediction.deviation is not None:
                 self._score_deviation(prediction, prediction.deviation, true)
+        if isinstance(prediction, SurfacePrediction):
+            self._score_view(prediction, frames)
         if not isinstance(prediction, CompletionPrediction):
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
@@ -69,6 +77,14 @@ class Scorer:
         if self.rules.config.depth_protocol.truth is not None:
             return None if frames.truth is None else frames.truth[0]
         return None if frames.depth is None else frames.depth[0, 0]
+
+    def _score_view(self, prediction: SurfacePrediction, frames: Frames) -> None:
+        mask = None if frames.mask is None else frames.mask[0, 0]
+        true = frames.image[0, 0]
+        if prediction.alone and mask is not None:
+            self._alone, true = True, true * mask
+        silhouette = prediction.opacity[0] >= SOLID
+        self._views.append(score_view(prediction.colour[0].clamp(0, 1), true, silhouette, mask))
 
     def _score_deviation(self, prediction: DepthPrediction, deviation: Tensor, true: Tensor) -> None:
         depth = resize_depth(prediction.depth[0], *true.shape)
@@ -149,6 +165,9 @@ class Scorer:
         found = []
         if self._depth:
             found.append(self._depth_table())
+        if self._views:
+            shown = "the object alone, before black" if self._alone else "the images as they are"
+            found.append(tables.views_table({OURS: self._views}, f"{shown}; mean over {len(self._views)} views"))
         if self._inside:
             found.append(tables.deviation_table(self._inside))
         for region in REGIONS if self._counts else ():

@@ -11,7 +11,9 @@ from torch import Tensor
 from scene3d.evaluation.completion import GROUND_CLASSES, Counts, class_iou, mean_iou
 from scene3d.evaluation.depth import DepthMetrics, mean_metrics, ratio_spread
 from scene3d.evaluation.segmentation import accuracy, mean_label_iou
+from scene3d.evaluation.surface import SurfaceScores
 from scene3d.evaluation.uncertainty import GAUSSIAN
+from scene3d.evaluation.views import ViewScores
 from scene3d.structures.labels import CITYSCAPES, SSC
 from scene3d.structures.tables import Table
 
@@ -20,6 +22,8 @@ DEVIATION_TITLE = "predicted deviation of the inverse depth"
 CLASSES_TITLE = "classes of voxels"
 CLASS_IOU_TITLE = "IoU of each class of voxels"
 LABELS_TITLE = "classes of pixels"
+VIEWS_TITLE = "rendered views"
+SURFACE_TITLE = "surface"
 
 REGION_NOTES = {
     "solid": "all cells that the truth knows",
@@ -49,6 +53,27 @@ def depth_table(
     for name, figures in (published or {}).items():
         values[f"published: {name}"] = (*figures, *[None] * (len(columns) - len(figures)))
     return Table(title=DEPTH_TITLE, columns=columns, rows=values, note=note)
+
+
+def views_table(rows: Mapping[str, Sequence[ViewScores]], note: str) -> Table:
+    """Figures of rendered views, each averaged over the views that have it."""
+    columns = ("PSNR", "SSIM", "PSNR in mask", "SSIM in mask", "PSNR outside", "silhouette IoU")
+    values = {}
+    for name, views in rows.items():
+        found = [
+            [figure for figure in column if figure is not None] for column in zip(*map(astuple, views), strict=True)
+        ]
+        values[name] = tuple(sum(column) / len(column) if column else None for column in found)
+    return Table(title=VIEWS_TITLE, columns=columns, rows=values, note=note)
+
+
+def surface_table(rows: Mapping[str, SurfaceScores], note: str) -> Table:
+    """Figures of surfaces against a true one."""
+    columns = ("accuracy", "completeness", "Chamfer", "precision", "recall", "F-score")
+    values = {
+        name: (s.accuracy, s.completeness, s.chamfer, s.precision, s.recall, s.f_score) for name, s in rows.items()
+    }
+    return Table(title=SURFACE_TITLE, columns=columns, rows=values, note=note)
 
 
 def completion_table(region: str, rows: Mapping[str, Mapping[float, Counts]], protocol: str) -> Table:

@@ -203,6 +203,7 @@ class NeuralSurface(nn.Module):
             normals=normals.permute(0, 3, 1, 2),
             opacity=opacity,
             K=frames.K[:, 0],
+            alone=self._plain() == "random",
         )
 
     @torch.no_grad()
@@ -246,9 +247,7 @@ class NeuralSurface(nn.Module):
             placed = self.occupancy.place(field, origins, directions, jitter=jitter)
         else:
             assert isinstance(self.config.sampling, SurfaceSamplingConfig)
-            placed = place_sections(
-                field.surface.distance, origins, directions, self.config.sampling, jitter=jitter
-            )
+            placed = place_sections(field.surface.distance, origins, directions, self.config.sampling, jitter=jitter)
         return render_surface(
             field,
             origins,

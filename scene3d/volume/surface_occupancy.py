@@ -1,7 +1,7 @@
 """Where a surface may be: a grid of bits about it, so that rays ask the field there and nowhere else.
 
-Source: occupancy skipping is of Mueller et al., "Instant neural graphics primitives", SIGGRAPH 2022; that a cell counts by
-its signed distance is sound here, for what lies many blurs from the surface is either empty or opaque.
+Source: occupancy skipping is of Mueller et al., "Instant neural graphics primitives", SIGGRAPH 2022; that a cell counts
+by its signed distance is sound here, for what lies many blurs from the surface is either empty or opaque.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ ASKED = 2**18
 TRUSTED = 0.5
 """By how much of half a coarse cell a distance between the middles of such cells may be wrong."""
 
+LOWER = (-1.0, -1.0, -1.0)
+"""Corner of the cube about the unit sphere."""
+
 CHILDREN = 2
 """Fine cells along the edge of a coarse one."""
 
@@ -49,9 +52,9 @@ class MarchSamplingConfig(Config):
 
     kind: Literal["march"] = "march"
     cells: PositiveInt = 128
-    reach: PositiveFloat = 6.0
-    hidden: PositiveFloat = 5.0
-    step: PositiveFloat = 0.8
+    reach: PositiveFloat = 5.0
+    hidden: PositiveFloat = 4.5
+    step: PositiveFloat = 1.0
     shortest: PositiveFloat = 0.0034
     longest: PositiveFloat = 0.03
     outside: NonNegativeInt = 0
@@ -124,14 +127,21 @@ class SurfaceOccupancy(nn.Module):
             generator = jitter if isinstance(jitter, torch.Generator) else None
             begin = near - step * torch.rand(len(near), device=near.device, dtype=near.dtype, generator=generator)
         sections = grid_march(
-            origins, directions, begin, far, self.words, cells=config.cells, lower=(-1.0, -1.0, -1.0), size=2.0, step=step
+            origins,
+            directions,
+            begin,
+            far,
+            self.words,
+            cells=config.cells,
+            lower=(-1.0, -1.0, -1.0),
+            size=2.0,
+            step=step,
         )
         sections = self._in_sight(field, origins, directions, sections)
         if not config.outside:
             return RaySections(sections, None)
         beyond = outside_distances(far.clamp(min=NEAREST), config.outside, 0.0, jitter=jitter)
         return RaySections(sections, followed_by(sections, beyond))
-
 
     def _in_sight(self, field: SurfaceField, origins: Tensor, directions: Tensor, sections: March) -> March:
         """Sections near the surface and not behind it, by the distances of the coarse cells.

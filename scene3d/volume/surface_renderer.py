@@ -118,7 +118,6 @@ def _ask(field: SurfaceField, points: Tensor, beside: Tensor | None) -> tuple[Su
     return SurfaceSample(*(part[:count] for part in found)), SurfaceSample(*(part[count:] for part in found))
 
 
-
 def _middles(origins: Tensor, directions: Tensor, sections: March) -> _Middles:
     ray = _rays(sections.offsets, len(sections.begin))
     distances = (sections.begin + sections.end) / 2
