@@ -179,7 +179,11 @@ def _masks(shots: Sequence[Shot | None], reader: ViewReader) -> Bool[Tensor, "1 
         if shot is not None and shot.mask is None:
             raise wrong_file(shot.image, expected="an image with a mask", got="one without", hint="masks: false")
         nothing = torch.zeros(reader.height, reader.width, dtype=torch.bool)
-        masks.append(nothing if shot is None else reader.mask(shot))
+        mask = nothing if shot is None else reader.mask(shot)
+        if shot is not None and not mask.any():
+            assert shot.mask is not None
+            raise wrong_file(shot.mask, expected="an object in the mask", got="none: it is black", hint="masks: false")
+        masks.append(mask)
     return torch.stack(masks)[None]
 
 

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from scene3d.config import Config
 from scene3d.errors import DataError
+from scene3d.fusion.meshing import MeshingConfig, surface_mesh
 from scene3d.geometry.depth import ray_lengths
 from scene3d.losses import LossTerms
 from scene3d.losses.surface import colour_difference, eikonal, silhouette
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SurfacePrediction
+from scene3d.structures.solids import Mesh
 from scene3d.volume.background import SphereBackgroundConfig
 from scene3d.volume.image_rays import ImageRays, all_rays, draw_rays
 from scene3d.volume.surface_field import SurfaceConfig, SurfaceField
@@ -215,6 +217,14 @@ class NeuralSurface(nn.Module):
             for part in zip(origins.split(self.config.chunk), directions.split(self.config.chunk), strict=True)
         ]
         return SeenRays(*(torch.cat(part) for part in zip(*seen, strict=True)))
+
+    def mesh(self, config: MeshingConfig = MeshingConfig()) -> Mesh:  # noqa: B008  (frozen)
+        """The surface in the region of interest, in the world.
+
+        Raises:
+            DataError: there is none.
+        """
+        return surface_mesh(self.surface.field(), self.unit_to_world, config)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The table of a hash grid, the networks and the sharpness, each with its factor."""

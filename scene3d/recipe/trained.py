@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from scene3d.compat.manydepth import load_manydepth, load_monodepth2
+from scene3d.compat.neus import load_neus
 from scene3d.compat.scenedino import load_scenedino
 from scene3d.compat.torch_files import Released
 from scene3d.config import apply_overrides, dump, parse
@@ -20,6 +22,7 @@ from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.fitting import Progress
 from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.provenance import of_data, of_weights
+from scene3d.engine.surface_scores import surface_scores
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
 from scene3d.evaluation.report import Report
@@ -30,9 +33,10 @@ from scene3d.recipe.recipe import Recipe
 RELEASED: dict[str, Callable[[str], Released]] = {
     "manydepth": load_manydepth,
     "monodepth2": load_monodepth2,
+    "neus": load_neus,
     "scenedino": load_scenedino,
 }
-"""Folders of other people's weights, by what stands before the colon."""
+"""Folders and files of other people's weights, by what stands before the colon."""
 
 
 def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
@@ -40,7 +44,8 @@ def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
 
     Args:
         path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
-            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER".
+            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER", or such a file:
+            "neus:FILE".
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:
@@ -63,6 +68,9 @@ def evaluate(
     device: str = "auto",
     data: Any = None,
     changes: Iterable[str] = (),
+    mesh: Path | str | None = None,
+    threshold: float | None = None,
+    surface_protocol: Literal["sampled", "DTU"] = "sampled",
     progress: Progress | None = None,
 ) -> Report:
     """Score trained weights on a split of their recipe's data, beside baselines fitted on its training split.
@@ -74,9 +82,13 @@ def evaluate(
         data: a data config to use instead of the recipe's, for weights that came from elsewhere. One whose `train`
             names no drive is scored without baselines.
         changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
+        mesh: true surface, a mesh or a point cloud in the world, to compare the method's with.
+        threshold: of precision and recall against it; None is 1 % of the diagonal of its box.
+        surface_protocol: see `scene3d.engine.surface_scores`.
         progress: called with what is being done, how far, and of how much.
 
     Raises:
+        UsageError: a mesh is given, and the method has no surface.
         ConfigError: a change is wrong, or is of what was trained.
     """
     recipe, weights, source = _stored(path_or_name)
@@ -88,7 +100,7 @@ def evaluate(
     predictor = _predictor(recipe, weights, source, device)
     samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth)
     listed = getattr(data.lists, split)
-    return score(
+    report = score(
         predictor.method,
         samples,
         recipe.evaluate,
@@ -100,6 +112,10 @@ def evaluate(
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )
+    if mesh is None:
+        return report
+    table = surface_scores(predictor.method, mesh, threshold=threshold, protocol=surface_protocol)
+    return replace(report, tables=(*report.tables, table))
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:
