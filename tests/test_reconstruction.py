@@ -35,7 +35,7 @@ def smaller(recipe: Recipe, steps: int) -> Recipe:
 
 
 def test_a_folder_becomes_a_mesh_in_the_world(globe: Path, tmp_path: Path):
-    made = reconstruct(globe, tmp_path / "out", steps=120, longest=48, meshing=MeshingConfig(cells=64), turn=2)
+    made = reconstruct(globe, tmp_path / "out", steps=60, longest=48, meshing=MeshingConfig(cells=64), turn=2)
     names = {path.relative_to(tmp_path / "out").as_posix() for path in made.files}
     assert {"mesh.ply", "mesh.glb", "report.html", "report.json", "turntable.mp4"} <= names
     assert {"views/globe_0000000000_left.png", "views/globe_0000000008_left.png"} <= names

@@ -34,6 +34,9 @@ VIEWS = 8
 TURN = 36
 """Pictures of a turn."""
 
+SECONDS = 6.0
+"""That a turn takes."""
+
 TURN_PIXELS = 200 * 150
 """Of a picture of the turn, about; each pixel is rendered."""
 
@@ -144,7 +147,7 @@ def _write_turn(method: Surfaced, like: Frames, cam_to_world: Float[Tensor, "V 4
     scale = like.K.new_tensor([size[1] / width, size[0] / height, 1.0])
     places = turntable(cam_to_world, method.unit_to_world[:3, 3].cpu(), count)
     try:
-        with VideoFile(path, rate=max(count / 6, 1)) as video:
+        with VideoFile(path, rate=max(count / SECONDS, 1.0)) as video:
             for place in places:
                 frames = Frames(
                     image=like.image.new_zeros(1, 1, 3, *size),

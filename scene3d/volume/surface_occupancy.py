@@ -154,8 +154,10 @@ class SurfaceOccupancy(nn.Module):
         ray = ray.repeat_interleave(sections.offsets.diff(), output_size=len(sections.begin))
         middle = (sections.begin + sections.end) / 2
         found = between_cells(self.distances, origins[ray] + middle[:, None] * directions[ray])
-        deep = (found < -config.hidden * blur - slack).long()
-        before = torch.nn.functional.pad(deep.cumsum(0), (1, 0))
+        deep = found < -config.hidden * blur - slack
+        # A ray that leaves the cells below a surface is deeper than any of them before it meets others.
+        gap = torch.nn.functional.pad(sections.begin[1:] > sections.end[:-1] + slack * blur, (0, 1))
+        before = torch.nn.functional.pad((deep | (gap & (found < 0))).long().cumsum(0), (1, 0))
         kept = (before[:-1] == before[sections.offsets[:-1]][ray]) & (found < config.reach * blur + slack)
         counts = torch.zeros_like(sections.offsets).index_add_(0, ray + 1, kept.to(sections.offsets.dtype))
         return March(counts.cumsum(0), sections.begin[kept], sections.end[kept])
