@@ -358,11 +358,11 @@ def hashes() -> Iterator[Case]:
 def completions() -> Iterator[Case]:
     """Classes of all 256 x 256 x 32 cells of a street's view, by the packaged weights, from the finished map."""
     device = torch.get_default_device()
-    predictor = load("street", device=str(device))
+    with torch.device("cpu"):
+        predictor = load("street", device=str(device))
+        frames = true_view(make_street(9000), 20, predictor.view.camera).to(device)
     method = predictor.method
     assert isinstance(method, SceneSemantics)
-    with torch.device("cpu"):
-        frames = true_view(make_street(9000), 20, predictor.view.camera.to("cpu")).to(device)
     assert frames.grid_to_cam is not None
     K, grid_to_cam, chunk = frames.K[:, 0], frames.grid_to_cam, method.config.completion.chunk
     with torch.no_grad():

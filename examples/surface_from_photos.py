@@ -2,8 +2,8 @@
 
     python examples/surface_from_photos.py [PHOTOGRAPHS] [OUT] [STEPS]
 
-PHOTOGRAPHS is a folder in one of the layouts that `scene3d reconstruct` takes, or of plain photographs, whose cameras are
-then found first. Without it, a coloured ball is photographed.
+PHOTOGRAPHS is a folder in one of the layouts that `scene3d reconstruct` takes, or of plain photographs, whose cameras
+are found first. Without it, a coloured ball is photographed.
 """
 
 from __future__ import annotations

@@ -63,3 +63,11 @@ def test_a_method_of_ones_own_learns(tmp_path: Path):
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     losses = [float(re.search(r'"loss": ([\d.]+)', line)[1]) for line in lines]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_few_labelled_pixels_name_the_clusters(tmp_path: Path):
+    # With the packaged weights: an untrained network's clusters are of nothing.
+    printed = run("name_the_clusters.py", "street", tmp_path / "out")
+    assert float(re.search(r"another street: (0\.\d+) right", printed)[1]) > 0.4
+    assert re.search(r"voxels of road: \d{3,}", printed) and "road: " in printed
+    assert (tmp_path / "out" / "report.html").is_file()

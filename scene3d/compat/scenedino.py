@@ -19,7 +19,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scene3d.compat.scenedino_settings import PublishedSettings, read_settings
-from scene3d.compat.torch_files import Released, fill_from, read_torch_file, some
+from scene3d.compat.torch_files import (
+    Released,
+    checkpoint_file,
+    fill_from,
+    read_torch_file,
+    shape_of,
+    some,
+    unwrapped,
+)
 from scene3d.errors import CheckpointError
 from scene3d.geometry.camera import Camera
 from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig, TeacherConfig
@@ -84,16 +92,16 @@ def load_scenedino(folder: Path | str) -> Released:
         CheckpointError: a file is missing, damaged, or of another network.
     """
     folder = Path(folder)
-    path = _checkpoint(folder)
+    path = checkpoint_file(folder, "checkpoint")
     settings = read_settings(folder)
-    source = _network(read_torch_file(path))
+    source = unwrapped(read_torch_file(path), WRAPPER, BESIDES)
     config = _config(source, settings, path)
     camera = _camera().resize(settings.height, settings.width)
     if not any(name.startswith(f"{HEAD}stego_head.") for name in source):
         method = config.build()
         _fill(method, source, settings, path)
         return Released(method, camera)
-    centres = _shape(source, f"{HEAD}stego_cluster_head.cluster_centers", 2, path)
+    centres = shape_of(source, f"{HEAD}stego_cluster_head.cluster_centers", 2, path)
     semantics = SceneSemanticsConfig(completion=config, clusters=centres[0], codes=centres[1]).build()
     _fill(semantics.completion, source, settings, path)
     _fill_head(semantics, source, path)
@@ -111,27 +119,6 @@ def _camera() -> Camera:
     return Camera(torch.tensor([[focal, 0, cx], [0, focal, cy], [0, 0, 1]]), int(height), int(width))
 
 
-def _checkpoint(folder: Path) -> Path:
-    found = sorted(file for file in folder.glob("*") if file.suffix in (".pt", ".pth"))
-    named = [file for file in found if file.stem == "checkpoint"]
-    if len(named or found) != 1:
-        got = ", ".join(file.name for file in found) or "none"
-        raise CheckpointError(f"{folder}: expected checkpoint.pt, or one other .pt or .pth file, got {got}")
-    return (named or found)[0]
-
-
-def _network(found: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The network's tensors by their names within it, of a file of a network, of a model, or of a whole training."""
-    inner = found.get("model")
-    tensors = {name: value for name, value in (inner if isinstance(inner, Mapping) else found).items()}
-    if any(name.startswith(WRAPPER) for name in tensors):
-        kept = {name.removeprefix(WRAPPER): tensors[name] for name in tensors if name.startswith(WRAPPER)}
-        tensors = kept | {name: tensors[name] for name in tensors if name == "artifact_field"}
-    return {
-        name: value for name, value in tensors.items() if isinstance(value, Tensor) and not name.startswith(BESIDES)
-    }
-
-
 def _config(source: Mapping[str, Tensor], settings: PublishedSettings, path: Path) -> SceneCompletionConfig:
     """Of a network with these tensors."""
     lacking = [name for name in _SIZES if name not in source]
@@ -139,11 +126,11 @@ def _config(source: Mapping[str, Tensor], settings: PublishedSettings, path: Pat
         strange = [name for name in source if not name.startswith(("encoder.", "heads.", HEAD))]
         besides = f"; has besides {some(strange)}" if strange else ""
         raise CheckpointError(f"{path}: is of another network: lacks {some(lacking)}{besides}")
-    channels = _shape(source, "encoder.decoder.project.weight", 4, path)[0]
+    channels = shape_of(source, "encoder.decoder.project.weight", 4, path)[0]
     head = _head_name(source, path)
-    hidden, inputs = _shape(source, f"{head}.lin_in.weight", 2, path)
-    features = _shape(source, f"{head}.lin_out.weight", 2, path)[0] - 1
-    a, b, c, d = (_shape(source, f"{_PROJECTS}{i}.weight", 4, path)[0] for i in range(4))
+    hidden, inputs = shape_of(source, f"{head}.lin_in.weight", 2, path)
+    features = shape_of(source, f"{head}.lin_out.weight", 2, path)[0] - 1
+    a, b, c, d = (shape_of(source, f"{_PROJECTS}{i}.weight", 4, path)[0] for i in range(4))
     artefacts = source.get("artifact_field")
     encoder, teacher = (_vit(source, prefix, settings, path) for prefix in (ENCODER, TEACHER))
     if encoder["depth"] <= max(settings.layers):
@@ -159,7 +146,7 @@ def _config(source: Mapping[str, Tensor], settings: PublishedSettings, path: Pat
         teacher=TeacherConfig(
             extractor=DinoFeaturesConfig(**teacher),
             channels=features,
-            hidden=_shape(source, "encoder.dim_reduction.linear_in.weight", 2, path)[0],
+            hidden=shape_of(source, "encoder.dim_reduction.linear_in.weight", 2, path)[0],
             artefacts=None if artefacts is None else (int(artefacts.shape[-2]), int(artefacts.shape[-1])),
         ),
         near=settings.near,
@@ -173,7 +160,7 @@ def _config(source: Mapping[str, Tensor], settings: PublishedSettings, path: Pat
 
 def _vit(source: Mapping[str, Tensor], prefix: str, settings: PublishedSettings, path: Path) -> dict[str, Any]:
     """Sizes of a transformer. DINOv2's patches of 14 pixels stand for 16 of the image."""
-    width, _, patch, _ = _shape(source, f"{prefix}patch_embed.proj.weight", 4, path)
+    width, _, patch, _ = shape_of(source, f"{prefix}patch_embed.proj.weight", 4, path)
     stride = 16 if patch == 14 else patch
     registers = source.get(f"{prefix}reg_token")
     return {
@@ -196,7 +183,12 @@ def _fill(method: SceneCompletion, source: Mapping[str, Tensor], settings: Publi
         # One network under two names; of these, the published code reads the teacher's last.
         rest |= {ENCODER + name: value for name, value in teacher.items()}
     assert method.teacher is not None
-    fill_from(method, _split_layers(rest, path) | {"threshold": method.threshold}, _rename, path)
+    fill_from(
+        method,
+        _split_layers(rest, path) | {"threshold": method.threshold, "calibration": method.calibration},
+        _rename,
+        path,
+    )
     fill_from(method.teacher.extractor.network, teacher, lambda name: name, path)
 
 
@@ -236,7 +228,7 @@ def _fill_head(method: SceneSemantics, source: Mapping[str, Tensor], path: Path)
     fill_from(method.head, ours, lambda name: name, path)
     method.centres.copy_(source[f"{HEAD}stego_cluster_head.cluster_centers"])
     classes = f"{HEAD}stego_cluster_head.pseudo_assignment"
-    _shape(source, classes, 1, path)
+    shape_of(source, classes, 1, path)
     try:
         method.name_clusters(source[classes].long())
     except ValueError as error:
@@ -249,12 +241,3 @@ def _head_name(source: Mapping[str, Tensor], path: Path) -> str:
         if found := re.match(r"(heads\.\w+)\.lin_in\.weight", name):
             return found[1]
     raise CheckpointError(f"{path}: is of another network: lacks heads.normal_head.lin_in.weight")
-
-
-def _shape(source: Mapping[str, Tensor], name: str, dimensions: int, path: Path) -> tuple[int, ...]:
-    value = source.get(name)
-    if value is None:
-        raise CheckpointError(f"{path}: is of another network: lacks {name}")
-    if value.ndim != dimensions:
-        raise CheckpointError(f"{path}: {name}: expected {dimensions} dimensions, got shape {tuple(value.shape)}")
-    return tuple(int(side) for side in value.shape)

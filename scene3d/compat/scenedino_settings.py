@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from scene3d.errors import CheckpointError
+from scene3d.compat.published_yaml import at, depth_range, expect, read_tree, whole_numbers
 
 NAME = "training_config.yaml"
 
@@ -61,46 +57,14 @@ def read_settings(folder: Path) -> PublishedSettings:
     path = folder / NAME
     if not path.is_file():
         return PublishedSettings()
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: expected plain YAML, got {str(error).splitlines()[0]}") from None
-    model = tree.get("model") if isinstance(tree, Mapping) else None
-    if not isinstance(model, Mapping):
-        raise CheckpointError(f"{path}: expected a mapping called model, got none")
-    for key, wanted in EXPECTED.items():
-        found = _at(model, key, wanted)
-        if found != wanted:
-            raise CheckpointError(f"{path}: model.{key}: expected {wanted!r}, got {found!r}")
+    tree = read_tree(path, "model")
+    expect(tree, {f"model.{key}": value for key, value in EXPECTED.items()}, path)
     plain = PublishedSettings()
-    height, width = _whole(model, "encoder.image_size", 2, (plain.height, plain.width), path)
-    first, second, third = _whole(model, "encoder.intermediate_features", 3, plain.layers, path)
-    (samples,) = _whole(tree, "renderer.n_coarse", 1, (plain.samples,), path)
-    near, far = (_at(model, key, value) for key, value in (("z_near", plain.near), ("z_far", plain.far)))
-    if not (_is_number(near) and _is_number(far) and 0 < near < far):
-        raise CheckpointError(f"{path}: model.z_near and z_far: expected 0 < near < far, got {near!r} and {far!r}")
+    model = tree["model"]
+    height, width = whole_numbers(model, "encoder.image_size", 2, (plain.height, plain.width), path)
+    first, second, third = whole_numbers(model, "encoder.intermediate_features", 3, plain.layers, path)
+    (samples,) = whole_numbers(tree, "renderer.n_coarse", 1, (plain.samples,), path)
+    near, far = depth_range(tree, "model", (plain.near, plain.far), path)
     # The published default of a key that is absent is None, too.
-    shared = "encoder" in model and _at(model, "encoder.separate_gt_version", None) is None
-    return PublishedSettings(height, width, (first, second, third), samples, float(near), float(far), shared)
-
-
-def _at(tree: Mapping[str, Any], key: str, otherwise: Any) -> Any:
-    found: Any = tree
-    for name in key.split("."):
-        if not isinstance(found, Mapping) or name not in found:
-            return otherwise
-        found = found[name]
-    return found
-
-
-def _whole(tree: Mapping[str, Any], key: str, count: int, otherwise: tuple[int, ...], path: Path) -> tuple[int, ...]:
-    """Whole numbers from 0; where one is wanted, it stands alone."""
-    found = _at(tree, key, otherwise)
-    listed = tuple(found) if isinstance(found, (list, tuple)) else (found,)
-    if len(listed) != count or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in listed):
-        raise CheckpointError(f"{path}: {key}: expected {count} whole numbers, got {found!r}")
-    return listed
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    shared = "encoder" in model and at(model, "encoder.separate_gt_version", None) is None
+    return PublishedSettings(height, width, (first, second, third), samples, near, far, shared)

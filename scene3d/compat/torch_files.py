@@ -50,6 +50,52 @@ def read_torch_file(path: Path) -> dict[str, Any]:
     return dict(found)
 
 
+def checkpoint_file(folder: Path, name: str) -> Path:
+    """The file of this name without suffix in a folder, or its only .pt or .pth file.
+
+    Raises:
+        CheckpointError: there is none, or there are several.
+    """
+    found = sorted(file for file in folder.glob("*") if file.suffix in (".pt", ".pth"))
+    named = [file for file in found if file.stem == name]
+    if len(named or found) != 1:
+        got = ", ".join(file.name for file in found) or "none"
+        raise CheckpointError(f"{folder}: expected {name}.pt, or one other .pt or .pth file, got {got}")
+    return (named or found)[0]
+
+
+def unwrapped(found: Mapping[str, Any], wrapper: str, besides: tuple[str, ...]) -> dict[str, Tensor]:
+    """A network's tensors by their names within it, of a file of the network, of a model, or of a whole training.
+
+    Args:
+        found: what the file holds, whose tensors may lie under "model".
+        wrapper: what then stands before the names.
+        besides: beginnings of the names of what is left out.
+    """
+    inner = found.get("model")
+    tensors = dict(inner if isinstance(inner, Mapping) else found)
+    if any(name.startswith(wrapper) for name in tensors):
+        outside = {name: tensors[name] for name in tensors if "." not in name}
+        tensors = {name.removeprefix(wrapper): tensors[name] for name in tensors if name.startswith(wrapper)} | outside
+    return {
+        name: value for name, value in tensors.items() if isinstance(value, Tensor) and not name.startswith(besides)
+    }
+
+
+def shape_of(source: Mapping[str, Tensor], name: str, dimensions: int, path: Path) -> tuple[int, ...]:
+    """Sides of a tensor.
+
+    Raises:
+        CheckpointError: it is not there, or has not so many dimensions.
+    """
+    value = source.get(name)
+    if value is None:
+        raise CheckpointError(f"{path}: is of another network: lacks {name}")
+    if value.ndim != dimensions:
+        raise CheckpointError(f"{path}: {name}: expected {dimensions} dimensions, got shape {tuple(value.shape)}")
+    return tuple(int(side) for side in value.shape)
+
+
 def fill_from(module: nn.Module, source: Mapping[str, Any], rename: Callable[[str], str | None], path: Path) -> None:
     """Copy tensors into a module.
 

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.data.depth_truth import measure_truth, read_truth
 from scene3d.data.kitti_files import read_scan
 from scene3d.data.normalisation import RegionConfig
-from scene3d.data.snippet_config import SnippetConfig, TruthKind, hint_file
+from scene3d.data.snippet_config import VOXEL_SPACES, SnippetConfig, TruthKind, hint_file
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_rig, view_to_world
 from scene3d.errors import wrong_file
 from scene3d.geometry.depth import points_to_depth
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import IGNORE, SSCBENCH_TO_SSC, remap
+from scene3d.structures.labels import IGNORE, SSC, SSCBENCH_TO_SSC, remap
 from scene3d.structures.scene import Scan, Scene, Shot, VoxelFile
 
 
@@ -102,6 +102,7 @@ def assemble(
     views = [_pixels(shot, reader) for shot in shots]
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
     points = _points(reference, index) if config.wants("points") else None
+    scans, scan_to_cam = _scans(reference, index, config.scans)
     grid_to_cam = None if grid is None else _relative(grid.grid_to_world, view_to_world(reference))
     return Frames(
         image=torch.stack([view.image for view in views])[None].float() / 255,
@@ -118,9 +119,12 @@ def assemble(
         truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
-        voxels=None if grid is None else remap(read_voxels(grid), SSCBENCH_TO_SSC)[None],
+        voxels=None if grid is None else _voxels(grid, config)[None],
+        voxel_space=VOXEL_SPACES[config.voxel_space],
         grid_to_cam=None if grid_to_cam is None else grid_to_cam[None].float(),
         points=None if points is None else points[None],
+        scans=scans,
+        scan_to_cam=scan_to_cam,
     )
 
 
@@ -133,6 +137,11 @@ def _pixels(shot: Shot | None, reader: ViewReader) -> Pixels:
         return reader.pixels(shot)
     size = (reader.height, reader.width)
     return Pixels(torch.zeros(3, *size, dtype=torch.uint8), torch.zeros(size, dtype=torch.bool))
+
+
+def _voxels(grid: VoxelFile, config: SnippetConfig) -> Int[Tensor, "X Y Z"]:
+    classes = read_voxels(grid)
+    return remap(classes, SSCBENCH_TO_SSC) if config.voxel_space == SSC.name else classes
 
 
 def _relative(
@@ -202,6 +211,20 @@ def _points(shot: Shot, index: Index) -> Float[Tensor, "N 3"] | None:
     if scan is None or scan_to_cam is None:
         return None
     return transform(scan_to_cam.float(), read_scan(scan.path)[:, :3])
+
+
+def _scans(
+    reference: Shot, index: Index, count: int
+) -> tuple[Float[Tensor, "1 S M 3"], Float[Tensor, "1 S 4 4"]] | tuple[None, None]:
+    """The scans of the next instants, from the reference's own on; none where some are missing."""
+    later = sorted(frame for frame in index.scans if frame >= reference.frame)[:count]
+    found = [index.scans[frame] for frame in later]
+    placed = [_relative(scan.scan_to_world, view_to_world(reference)) for scan in found]
+    if not count or len(found) < count or later[0] != reference.frame or any(each is None for each in placed):
+        return None, None
+    clouds = [read_scan(scan.path)[:, :3] for scan in found]
+    scans = torch.nn.utils.rnn.pad_sequence(clouds, batch_first=True, padding_value=torch.nan)
+    return scans[None], torch.stack([each for each in placed if each is not None])[None].float()
 
 
 def _depths(

@@ -16,7 +16,7 @@ from torch import Tensor
 from scene3d.data.images import IMAGE_SUFFIXES, read_depth, read_image
 from scene3d.data.kitti_files import numbered_files, read_scan
 from scene3d.data.shot_files import shot_depth, shot_image, shot_labels, shot_mask
-from scene3d.data.sscbench import read_voxels
+from scene3d.data.sscbench import check_label_map, read_voxels
 from scene3d.data.trees import drives_of
 from scene3d.errors import Scene3dError
 from scene3d.geometry.camera import Camera
@@ -62,7 +62,7 @@ def check_data(root: Path | str, *, workers: int | None = None) -> list[Problem]
             continue
         for scene in scenes:
             problems += [*_gaps(scene, drive.numbered), *_lone_transforms(scene), *_odd_cameras(scene)]
-            jobs += _open_scene(scene)
+            jobs += [*_open_scene(scene), partial(check_label_map, scene.voxels)]
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         opened = [problem for problem in pool.map(_try, jobs) if problem is not None]
     # The reader may have stumbled over the same file before.

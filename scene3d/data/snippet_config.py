@@ -9,9 +9,13 @@ from pydantic import Field, field_validator
 
 from scene3d.config import Config
 from scene3d.data.normalisation import RegionConfig
+from scene3d.structures.labels import SSC, SSCBENCH
 
 TruthKind = Literal["scan", "scan as published", "file"]
 """Where the true depth of an image comes from, at the size of the image; see `scene3d.data.depth_truth`."""
+
+VOXEL_SPACES = {space.name: space for space in (SSC, SSCBENCH)}
+"""What the classes of voxels can be told in."""
 
 
 class ViewSpec(Config):
@@ -44,6 +48,8 @@ class SnippetConfig(Config):
         truth_folder: where `scene3d data depth-truth` prepared it; None makes it from the drive's files each time.
         hints: folder of depth images that `scene3d data match` made of these drives; None reads none.
         labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
+        voxel_space: which classes of voxels to tell apart. An evaluation sets it, as its protocol says.
+        scans: of so many instants from the reference's on, for evaluation; samples that have fewer carry none.
         frames: first and last frame number to use as reference; None is all.
         every: use as reference only frames whose number is a multiple of this.
         without_every: leave out as reference frames whose number is a multiple of this; None leaves out none.
@@ -69,6 +75,8 @@ class SnippetConfig(Config):
     labels: bool = False
     voxels: bool = False
     points: bool = False
+    scans: int = Field(default=0, ge=0)
+    voxel_space: Literal["S4C 15", "SSCBench"] = "S4C 15"
     frames: tuple[int, int] | None = None
     every: int = Field(default=1, gt=0)
     without_every: int | None = Field(default=None, gt=1)

@@ -15,6 +15,7 @@ from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
 from scene3d.data.split_files import Sample
+from scene3d.data.sscbench import check_label_map
 from scene3d.data.views import ViewReader
 from scene3d.errors import DataError, wrong_file
 from scene3d.structures.frames import Frames
@@ -64,8 +65,8 @@ class Snippets(Dataset[Frames]):
         samples: the only references, in this order, each from its side; None takes every frame that fits.
 
     Raises:
-        DataError: no frame of any scene has what the config asks for, a listed sample does not have it, or the
-            folder of hints is not there.
+        DataError: no frame of any scene has what the config asks for, a listed sample does not have it, the
+            folder of hints is not there, or voxels were made with another label map.
     """
 
     def __init__(
@@ -85,6 +86,9 @@ class Snippets(Dataset[Frames]):
                 got="no such folder",
                 hint="scene3d data match CONFIG makes it; hints: null does without",
             )
+        if config.wants("voxels"):
+            for scene in scenes:
+                check_label_map(scene.voxels)
         self._indices = [index_scene(scene, config.region) for scene in scenes]
         self._reader = ViewReader(config.height, config.width, keep=config.cache == "memory")
         if samples is None:

@@ -10,10 +10,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from scene3d.config import Config
-from scene3d.data.snippet_config import SnippetConfig, TruthKind
+from scene3d.data.snippet_config import SnippetConfig, TruthKind, ViewSpec
 from scene3d.data.snippets import Snippets
 from scene3d.data.split_files import Sample, read_split, shared_frames
 from scene3d.errors import ConfigError
+from scene3d.structures.labels import SSC
 from scene3d.structures.scene import Scene
 
 Split = Literal["train", "val", "test"]
@@ -107,7 +108,13 @@ class Splits(Config):
         return listed or self.hold_out is not None
 
     def build(
-        self, split: Split, *, training: bool | None = None, seed: int = 0, truth: TruthKind | None = None
+        self,
+        split: Split,
+        *,
+        training: bool | None = None,
+        seed: int = 0,
+        truth: TruthKind | None = None,
+        voxel_space: str = SSC.name,
     ) -> Snippets:
         """The dataset of a split; varied and with the views of training only if `training`.
 
@@ -116,6 +123,7 @@ class Splits(Config):
             training: None means so for "train" alone.
             seed: of the variation.
             truth: what depth is to be scored against; only where it is not varied.
+            voxel_space: name of the classes of voxels that are to be told apart.
 
         Raises:
             ConfigError: frames of a split are in the test split too.
@@ -123,6 +131,7 @@ class Splits(Config):
         """
         varied = split == "train" if training is None else training
         config = self.snippets if varied or self.scoring is None else self.scoring
+        config = config.model_copy(update={"voxel_space": voxel_space})
         if truth is not None and not varied:
             config = config.model_copy(update={"truth": truth})
         if self.hold_out is not None:
@@ -131,6 +140,19 @@ class Splits(Config):
         self._check_lists()
         samples = self._samples(split)
         return Snippets(self.scenes(split), config, training=varied, seed=seed, samples=samples)
+
+    def looking_back(self, offsets: Sequence[int]) -> Splits:
+        """The same data, whose samples at evaluation have these frames of the reference's camera besides, if any."""
+        config = self.scoring or self.snippets
+        own = config.views[0].sensor
+        more = tuple(ViewSpec(sensor=own, offset=offset) for offset in offsets)
+        views = {"views": (*config.views, *more), "require": "reference"}
+        return self.model_copy(update={"scoring": config.model_copy(update=views)})
+
+    def with_scans(self, count: int) -> Splits:
+        """The same data, whose samples at evaluation have the scans of so many instants, if they are there."""
+        config = self.scoring or self.snippets
+        return self.model_copy(update={"scoring": config.model_copy(update={"scans": count})})
 
     def read(self, names: Sequence[str] | None) -> list[Scene]:
         """The scenes of these names, or all."""

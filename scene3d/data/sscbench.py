@@ -10,7 +10,7 @@ Source: Li et al., "SSCBench", IROS 2024; Behley et al., "SemanticKITTI", ICCV 2
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,12 @@ from scene3d.structures.labels import IGNORE, SSCBENCH, SSCBENCH_RAW_IDS, LabelS
 from scene3d.structures.scene import VoxelFile
 
 CELLS = GRID.shape[0] * GRID.shape[1] * GRID.shape[2]
+
+NUSCENES_CLASSES = 10
+"""The highest class of SSCBench grids that were made with the label map of nuScenes."""
+
+LOOKED_AT = 10
+"""Grids of a drive, at most, that are looked at to tell by which map they were made."""
 
 
 def read_voxels(
@@ -47,6 +53,10 @@ def read_voxels(
             raise wrong_file(file.labels, expected="a .label with its .invalid mask", got="an npy without a mask")
         return read_classes(file.labels)
     raw = read_raw_labels(file.labels)
+    occupied = raw[raw != 0]
+    if len(occupied) and not torch.isin(occupied, torch.tensor([*ids])).any():
+        few = ", ".join(str(i) for i in occupied.unique()[:4].tolist())
+        raise wrong_file(file.labels, expected="raw ids of SSCBench", got=f"none but {few}: labels of another map")
     if file.invalid is None:
         return classes_of(raw, torch.zeros_like(raw, dtype=torch.bool), ids=ids)
     return classes_of(raw, read_invalid(file.invalid), observed_only=observed_only, ids=ids)
@@ -159,6 +169,32 @@ def write_classes(path: Path | str, classes: Int[Tensor, "X Y Z"], *, overwrite:
     buffer = io.BytesIO()
     np.save(buffer, classes.cpu().numpy().astype(np.float32))
     _write(path, buffer.getvalue(), overwrite)
+
+
+def check_label_map(files: Sequence[VoxelFile]) -> None:
+    """Refuse npy grids of a drive that were made with the label map of nuScenes, as SSCBench's first release was.
+
+    Such grids hold no class above `NUSCENES_CLASSES`, so neither buildings nor vegetation nor terrain. Some of them are
+    looked at, until one holds such a class. A `.label` holds raw ids, which are mapped here, and is left alone.
+
+    Raises:
+        DataError: none of those that hold any class at all does, or a file is damaged.
+    """
+    paths = [file.labels for file in files if file.labels.suffix == ".npy"]
+    labelled = 0
+    for path in paths[:: -(-len(paths) // LOOKED_AT)] if paths else ():
+        classes = read_classes(path)
+        highest = int(torch.where(classes == IGNORE, 0, classes).max())
+        if highest > NUSCENES_CLASSES:
+            return
+        labelled += highest > 0
+    if labelled:
+        raise wrong_file(
+            paths[0].parent,
+            expected=f"classes of SSCBench-KITTI-360, 0 to {len(SSCBENCH) - 1}",
+            got=f"none above {NUSCENES_CLASSES} in {labelled} grids: they were made with the label map of nuScenes",
+            hint="the corrected files of SSCBench issue 9, or .label files with their .invalid",
+        )
 
 
 def find_voxels(root: Path, sequence: str) -> dict[int, tuple[Path, Path | None]]:

@@ -80,7 +80,7 @@ def evaluate(
         protocol=rules.protocol_name,
         tables=tuple(found),
         provenance={**(provenance or {}), **_samples(names), **_depth_rules(config, found)},
-        notes=notes,
+        notes=(*notes, *scorer.notes()),
     )
 
 

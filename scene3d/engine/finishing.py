@@ -11,8 +11,10 @@ from torch import Tensor
 
 from scene3d.engine.fitting import SomeFrames, fit, spread
 from scene3d.engine.rules import OURS, EvaluateConfig, Rules
+from scene3d.evaluation.completion import RANGES
 from scene3d.evaluation.segmentation import label_confusion, name_clusters
 from scene3d.evaluation.uncertainty import GAUSSIAN, errors_in_deviations
+from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import SSCBENCH
 from scene3d.methods import Method
 from scene3d.structures.frames import Frames
@@ -47,13 +49,23 @@ class Clustering(Protocol):
         ...
 
 
+@runtime_checkable
+class Calibrated(Protocol):
+    """A method that keeps how probably a cell of each density is occupied."""
+
+    def calibrate(self, calibration: OccupancyCalibration) -> None:
+        """Keep it with the weights."""
+        ...
+
+
 def choose_threshold(
     method: Method, data: SomeFrames, config: EvaluateConfig, device: torch.device | str
 ) -> float | None:
     """Set the method's density threshold to that of the best IoU on training data, over the middle range.
 
     A field is thinner where an image says less, so the best threshold falls with the range: that of the smallest
-    leaves the far half of the street empty, that of the largest fills all that is hidden nearby.
+    leaves the far half of the street empty, that of the largest fills all that is hidden nearby. Besides, a method that
+    keeps a calibration of its density is given one.
 
     Args:
         method: one that keeps a `threshold` tensor; others are left alone.
@@ -71,6 +83,8 @@ def choose_threshold(
     chosen = fitted.thresholds[OURS]["solid", sorted(config.ranges)[len(config.ranges) // 2]]
     kept.fill_(chosen)
     log.info("density threshold %.3g, chosen on training data", chosen)
+    if isinstance(method, Calibrated) and fitted.calibration is not None and config.ranges == RANGES:
+        method.calibrate(fitted.calibration)
     return chosen
 
 

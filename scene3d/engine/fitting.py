@@ -18,13 +18,12 @@ from scene3d.evaluation.baselines import (
     TrainingGrids,
     shell_thicknesses,
 )
+from scene3d.evaluation.calibration import DensityCounts
 from scene3d.evaluation.completion import REGIONS, best_threshold, score_histogram, thresholds_reached
+from scene3d.geometry.occupancy import OccupancyCalibration, density_steps
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, Prediction
-
-DENSITIES = (-3, 3, 241)
-"""Candidate thresholds of a density, 1/m: from 10^-3 to 10^3 in steps of 6 %."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,6 +56,7 @@ class Fitted:
         majority: class of each cell; None without voxels.
         depth: median training depth image; None without depth.
         labels: majority label image; None without labels.
+        calibration: of the method's density, before it grows; None without voxels.
     """
 
     thresholds: Mapping[str, Mapping[tuple[str, float], float]]
@@ -64,6 +64,7 @@ class Fitted:
     majority: Int[Tensor, "X Y Z"] | None = None
     depth: Float[Tensor, "H W"] | None = None
     labels: Int[Tensor, "H W"] | None = None
+    calibration: OccupancyCalibration | None = None
 
 
 NOTHING_FITTED = Fitted(thresholds={}, grids={})
@@ -89,6 +90,7 @@ def fit(
             prediction = method.predict(frames) if done in predicted else None
             if isinstance(prediction, CompletionPrediction):
                 sums.add_scores(rules.scores(prediction, frames), truth, regions)
+                sums.add_density(prediction.density[0], truth, regions["solid"])
         tell(progress, "fitting baselines and thresholds", done + 1, len(chosen))
     return sums.fitted()
 
@@ -98,11 +100,12 @@ class _Sums:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._grids = TrainingGrids(rules.frame.shape, len(SSC))
+        self._grids = TrainingGrids(rules.frame.shape, len(rules.protocol.space))
         self._depth: MedianDepth | None = None
         self._labels: MajorityLabels | None = None
-        self._candidates = {OURS: torch.logspace(*DENSITIES), DEPTH_SHELL: shell_thicknesses(rules.frame)}
+        self._candidates = {OURS: density_steps(), DEPTH_SHELL: shell_thicknesses(rules.frame)}
         self._histograms: dict[tuple[str, str, float], Tensor] = {}
+        self._density: DensityCounts | None = None
 
     def add_images(self, frames: Frames) -> None:
         """Remember the depth and the labels of one frame."""
@@ -130,6 +133,11 @@ class _Sums:
                 before = self._histograms.get((name, region, extent), torch.zeros_like(counts))
                 self._histograms[name, region, extent] = before + counts
 
+    def add_density(self, density: Tensor, truth: Tensor, known: Tensor) -> None:
+        """Count how often cells of each density were occupied."""
+        self._density = self._density or DensityCounts(self._rules.frame, self._rules.rings)
+        self._density.add(density, truth != 0, known)
+
     def fitted(self) -> Fitted:
         """Everything, with the threshold of the best IoU for each competitor, region and range."""
         thresholds: dict[str, dict[tuple[str, float], float]] = {}
@@ -149,6 +157,7 @@ class _Sums:
             majority=self._grids.majority() if grids else None,
             depth=self._depth.image() if self._depth else None,
             labels=self._labels.image() if self._labels else None,
+            calibration=self._density.calibration() if self._density else None,
         )
 
     def _columns(self) -> list[tuple[str, float, tuple[slice, slice, slice]]]:

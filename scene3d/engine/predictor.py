@@ -193,11 +193,17 @@ class Predictor:
             grid_to_cam=self.view.grid_to_cam[None],
         )
 
+    def camera_of(self, image: Picture, K: Any = None) -> Camera:
+        """The camera that an image is taken for: the given one, or the assumed one."""
+        return self._camera(read_picture(image), K)
+
     def _matched(self, image: Picture, K: Any) -> tuple[UInt8[Tensor, "3 H W"], Camera]:
         pixels = read_picture(image)
+        return match(pixels, self._camera(pixels, K), self.view.camera)
+
+    def _camera(self, pixels: UInt8[Tensor, "3 H W"], K: Any) -> Camera:
         height, width = pixels.shape[-2:]
-        camera = self._assumed(height, width) if K is None else given_camera(K, height, width)
-        return match(pixels, camera, self.view.camera)
+        return self._assumed(height, width) if K is None else given_camera(K, height, width)
 
     def _assumed(self, height: int, width: int) -> Camera:
         trained = self.view.camera

@@ -7,19 +7,20 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from scene3d.config import Config
 from scene3d.errors import UsageError
 from scene3d.evaluation import completion
 from scene3d.evaluation.baselines import DEPTH_SHELL, depth_shell
-from scene3d.evaluation.completion import RANGES, S4C, STREET_EXACT, Protocol
+from scene3d.evaluation.completion import RANGES
 from scene3d.evaluation.depth_protocol import PROTOCOLS as DEPTH_PROTOCOLS
 from scene3d.evaluation.depth_protocol import Crop, DepthProtocol
+from scene3d.evaluation.protocols import PROTOCOLS, Protocol
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import IGNORE, SSC
+from scene3d.structures.labels import IGNORE, SSC, remap
 from scene3d.structures.prediction import CompletionPrediction
 
 OURS = "ours"
@@ -28,14 +29,13 @@ OURS = "ours"
 NETWORK_SIZE: Literal["network size"] = "network size"
 """Depth is scored at the size that the network sees, against what the frames hold."""
 
-PROTOCOLS = {"street exact": STREET_EXACT, "S4C": S4C}
-
 
 class EvaluateConfig(Config):
     """How to score.
 
     Attributes:
-        protocol: rules of the completion figures; "S4C" for SSCBench files, "street exact" for the street.
+        protocol: rules of the completion figures, by the names in `scene3d.evaluation.protocols`: "S4C" (15 classes)
+            or "SSCBench" (18 classes, the official ones) for SSCBench files, "street exact" for the street.
         ranges: boxes to score, metres.
         grow: max-pool the density over 3x3x3 cells before the threshold; None as the protocol says.
         depth: rules of the depth figures, by the names in `scene3d.evaluation.depth_protocol`. "network size" scores
@@ -46,12 +46,15 @@ class EvaluateConfig(Config):
         mirror: depth is the mean of that of the image and of the mirrored image; see `average_with_mirrored`.
         crop: count only the Garg crop of depth images (KITTI's lidar).
         nearest, cap: range of depth that counts, metres.
+        earlier: complete scenes from these frames before the reference besides, as offsets: (-1, -2) makes three.
+        occupancy: score a slice of the street against the scans of the next instants too, where the data has them; see
+            `scene3d.evaluation.occupancy`.
         frames: score at most so many frames, evenly spread; None for all.
         baseline_frames: fit baselines on at most so many training frames, evenly spread.
         fit_frames: of these, predict so many to choose the thresholds on.
     """
 
-    protocol: Literal["street exact", "S4C"] = "S4C"
+    protocol: Literal["street exact", "S4C", "SSCBench"] = "S4C"
     ranges: tuple[float, ...] = RANGES
     grow: bool | None = None
     depth: Literal["network size", "eigen", "eigen as published", "eigen improved", "cityscapes"] = NETWORK_SIZE
@@ -60,9 +63,18 @@ class EvaluateConfig(Config):
     crop: bool = True
     nearest: float = Field(default=1e-3, gt=0)
     cap: float = Field(default=80.0, gt=0)
+    earlier: tuple[int, ...] = ()
+    occupancy: bool = False
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)
     fit_frames: int = Field(default=40, gt=0)
+
+    @field_validator("earlier")
+    @classmethod
+    def _frames_before_the_reference(cls, earlier: tuple[int, ...]) -> tuple[int, ...]:
+        if any(offset >= 0 for offset in earlier):
+            raise ValueError(f"expected negative offsets, of frames before the reference, got {list(earlier)}")
+        return earlier
 
     @model_validator(mode="after")
     def _a_named_protocol_is_not_changed(self) -> EvaluateConfig:
@@ -72,6 +84,11 @@ class EvaluateConfig(Config):
                 if getattr(self, name) != default:
                     raise ValueError(f'{name}: depth "{self.depth}" has its own; leave it out, or at {default}')
         return self
+
+    @property
+    def completion_protocol(self) -> Protocol:
+        """What counts when completion is scored."""
+        return PROTOCOLS[self.protocol]
 
     @property
     def depth_protocol(self) -> DepthProtocol:
@@ -97,7 +114,7 @@ class Rules:
     @property
     def protocol(self) -> Protocol:
         """What the completion figures leave out."""
-        return PROTOCOLS[self.config.protocol]
+        return self.config.completion_protocol
 
     @property
     def grow(self) -> bool:
@@ -114,6 +131,11 @@ class Rules:
         """The box of each range."""
         return dict(completion.crops(self.frame, self.config.ranges))
 
+    @property
+    def rings(self) -> tuple[float, ...]:
+        """The ranges, ascending."""
+        return tuple(sorted(self.crops))
+
     def truth(self, frames: Frames) -> Int[Tensor, "X Y Z"]:
         """The classes of one frame's cells, checked."""
         if frames.voxels is None or frames.grid_to_cam is None:
@@ -121,9 +143,12 @@ class Rules:
         truth = frames.voxels[0]
         if tuple(truth.shape) != self.frame.shape:
             raise UsageError(f"voxels: expected a grid of {self.frame.shape}, got {tuple(truth.shape)}")
+        space = self.protocol.space
+        if frames.voxel_space != space:
+            raise UsageError(f"voxels: expected classes of {space.name}, got those of {frames.voxel_space.name}")
         highest = int(torch.where(truth == IGNORE, 0, truth).max())
-        if highest >= len(SSC):
-            raise UsageError(f"voxels: expected classes 0 to {len(SSC) - 1} ({SSC.name}), got {highest}")
+        if highest >= len(space):
+            raise UsageError(f"voxels: expected classes 0 to {len(space) - 1} ({space.name}), got {highest}")
         return truth
 
     def regions(self, frames: Frames) -> dict[str, Bool[Tensor, "X Y Z"]]:
@@ -146,3 +171,14 @@ class Rules:
         density = prediction.density[0]
         shell = depth_shell(prediction.depth[0], self.frame, prediction.grid_to_cam[0], prediction.K[0])
         return {OURS: completion.grow(density) if self.grow else density, DEPTH_SHELL: shell}
+
+    def classes(self, prediction: CompletionPrediction) -> Int[Tensor, "X Y Z"] | None:
+        """The predicted classes in the protocol's space, grown where the score is; None where there are none.
+
+        A class goes by its name; those that the method has no name for are never said.
+        """
+        if prediction.classes is None:
+            return None
+        space = self.protocol.space
+        classes = remap(prediction.classes[0], tuple(space.index(name) for name in SSC.classes))
+        return completion.grow_classes(classes, prediction.density[0]) if self.grow else classes

@@ -11,27 +11,44 @@ from torch import Tensor
 
 from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, Rules
+from scene3d.engine.view_scoring import ViewScorer
 from scene3d.evaluation import completion, tables
-from scene3d.evaluation.baselines import MEAN_GRID
+from scene3d.evaluation.baselines import DEPTH_SHELL, MEAN_GRID
+from scene3d.evaluation.calibration import Reliability, reliability
+from scene3d.evaluation.class_figures import confusion
 from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
-from scene3d.evaluation.published import published_depth
-from scene3d.evaluation.segmentation import label_confusion
+from scene3d.evaluation.occupancy import (
+    CUT_OFF,
+    SliceFigures,
+    density_at,
+    level_to_cam,
+    seen_by_depth,
+    slice_figures,
+    slice_points,
+    slice_truth,
+)
+from scene3d.evaluation.published import PublishedCompletion, published_completion, published_depth, why_unpublished
+from scene3d.evaluation.segmentation import label_confusion, rematch, renamed
 from scene3d.evaluation.uncertainty import errors_in_deviations
-from scene3d.evaluation.views import ViewScores, score_view
+from scene3d.geometry.occupancy import occupancy_probability
+from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction, SurfacePrediction
 from scene3d.structures.tables import Table
 
 OURS_STORED = "ours, threshold of the weights"
+OURS_CUT_OFF = "ours, cut-off of the protocol"
 OURS_SCALED = "ours, median scaled"
+OURS_CALIBRATED = "ours, calibration of the weights"
+UNCALIBRATED = "our density as the opacity of a cell"
+HUNGARIAN = "Hungarian oracle"
+"""Added to the name of a row whose classes are matched on what is scored; see `rematch`."""
+
 SINGLE = "single frame"
 SINGLE_SCALED = "single frame, median scaled"
 MEDIAN_DEPTH = "median training depth image"
-SOLID = 0.5
-"""Opacity from which a pixel belongs to a silhouette."""
-
 MAJORITY_LABELS = "majority training label image"
 
 
@@ -50,9 +67,11 @@ class Scorer:
         self._counts: dict[str, dict[tuple[str, float], Counts]] = defaultdict(lambda: defaultdict(Counts))
         self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
         self._labels: dict[str, Tensor] = {}
+        self._reliability: dict[str, dict[float, Reliability]] = defaultdict(dict)
         self._inside: list[tuple[float, float]] = []
-        self._views: list[ViewScores] = []
-        self._alone = False
+        self._slices: dict[str, list[SliceFigures]] = defaultdict(list)
+        self._frames = 0
+        self._views = ViewScorer()
 
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
         """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
@@ -65,11 +84,13 @@ class Scorer:
             if isinstance(prediction, DepthPrediction) and prediction.deviation is not None:
                 self._score_deviation(prediction, prediction.deviation, true)
         if isinstance(prediction, SurfacePrediction):
-            self._score_view(prediction, frames)
+            self._views.add(prediction, frames)
         if not isinstance(prediction, CompletionPrediction):
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
             self._score_cells(prediction, frames)
+        if frames.scans is not None and frames.scan_to_cam is not None:
+            self._score_slice(prediction, frames.scans[0].cpu(), frames.scan_to_cam[0].cpu())
         if frames.labels is not None and prediction.labels is not None:
             self._score_labels(prediction.labels[0], frames.labels[0, 0])
 
@@ -77,14 +98,6 @@ class Scorer:
         if self.rules.config.depth_protocol.truth is not None:
             return None if frames.truth is None else frames.truth[0]
         return None if frames.depth is None else frames.depth[0, 0]
-
-    def _score_view(self, prediction: SurfacePrediction, frames: Frames) -> None:
-        mask = None if frames.mask is None else frames.mask[0, 0]
-        true = frames.image[0, 0]
-        if prediction.alone and mask is not None:
-            self._alone, true = True, true * mask
-        silhouette = prediction.opacity[0] >= SOLID
-        self._views.append(score_view(prediction.colour[0].clamp(0, 1), true, silhouette, mask))
 
     def _score_deviation(self, prediction: DepthPrediction, deviation: Tensor, true: Tensor) -> None:
         depth = resize_depth(prediction.depth[0], *true.shape)
@@ -111,13 +124,12 @@ class Scorer:
                 self._depth[name].append(figures)
 
     def _score_cells(self, prediction: CompletionPrediction, frames: Frames) -> None:
+        self._frames += 1
         truth, regions = self.rules.truth(frames), self.rules.regions(frames)
         scores = self.rules.scores(prediction, frames) | {k: v.to(truth.device) for k, v in self.fitted.grids.items()}
-        stored: Mapping[tuple[str, float], float] = dict.fromkeys(
-            ((r, c) for r in regions for c in self.rules.crops), prediction.threshold
-        )
+        fixed = {name: self._everywhere(threshold) for name, threshold in self._fixed(prediction).items()}
         for name, score, thresholds in [
-            (OURS_STORED, scores[OURS], stored),
+            *((name, scores[OURS], thresholds) for name, thresholds in fixed.items()),
             *((name, scores[name], thresholds) for name, thresholds in self.fitted.thresholds.items()),
         ]:
             for (region, extent), threshold in thresholds.items():
@@ -125,19 +137,63 @@ class Scorer:
                 self._counts[name][region, extent] += completion.count(
                     score[box] >= threshold, truth[box], regions[region][box]
                 )
-        answers: dict[str, tuple[Any, Any, Any]] = {OURS_STORED: (prediction.classes, scores[OURS], stored)}
+        self._score_probabilities(prediction, truth, regions["solid"])
+        classes = self.rules.classes(prediction)
+        if classes is None:
+            return
+        answers: dict[str, tuple[Any, Any, Any]] = {
+            name: (classes, scores[OURS], thresholds) for name, thresholds in fixed.items()
+        }
         if self.fitted.majority is not None:
-            answers[OURS] = (prediction.classes, scores[OURS], self.fitted.thresholds.get(OURS, stored))
-            majority = self.fitted.majority.to(truth.device)[None]
+            answers[OURS] = (classes, scores[OURS], self.fitted.thresholds.get(OURS, fixed[OURS_STORED]))
+            majority = self.fitted.majority.to(truth.device)
             answers[MEAN_GRID] = (majority, scores[MEAN_GRID], self.fitted.thresholds[MEAN_GRID])
-        if prediction.classes is not None:
-            self._score_classes(answers, truth, regions["solid"])
+        self._score_classes(answers, truth, regions["solid"])
+
+    def _score_probabilities(self, prediction: CompletionPrediction, truth: Tensor, known: Tensor) -> None:
+        """How probably each known cell is occupied: by the density, and by the training grids alone."""
+        density, frame = prediction.density[0], self.rules.frame
+        answers = {UNCALIBRATED: 1 - torch.exp(-density * frame.size)}
+        for name, calibration in ((OURS, self.fitted.calibration), (OURS_CALIBRATED, prediction.calibration)):
+            if calibration is not None:
+                answers[name] = occupancy_probability(density, frame, calibration)
+        if MEAN_GRID in self.fitted.grids:
+            answers[MEAN_GRID] = self.fitted.grids[MEAN_GRID].to(density)
+        for name, probability in answers.items():
+            for extent, box in self.rules.crops.items():
+                found = reliability(probability[box][known[box]], truth[box][known[box]] != 0)
+                before = self._reliability[name].get(extent)
+                self._reliability[name][extent] = found if before is None else before + found
+
+    def _score_slice(self, prediction: CompletionPrediction, scans: Tensor, scan_to_cam: Tensor) -> None:
+        """A slice of the street against what the scans of the next instants say, for any method that has a grid."""
+        points, to_cam = slice_points(), level_to_cam()
+        occupied, looked_through = slice_truth(points, list(scans), invert(to_cam) @ scan_to_cam)
+        points_cam = transform(to_cam, points)
+        before = seen_by_depth(points_cam, prediction.depth[0].cpu(), prediction.K[0].cpu())
+        in_grid = transform(invert(prediction.grid_to_cam[0].cpu()), points_cam)
+        density = density_at(prediction.density[0].cpu(), prediction.frame, in_grid)
+        for name, said in (
+            (f"ours, above {CUT_OFF:g} / m as published", density > CUT_OFF),
+            (OURS_STORED, density >= prediction.threshold),
+            (DEPTH_SHELL, ~before),
+        ):
+            self._slices[name].append(slice_figures(said, occupied, looked_through | before))
+
+    def _fixed(self, prediction: CompletionPrediction) -> dict[str, float]:
+        """Thresholds that nothing was fitted for."""
+        cut_off = self.rules.protocol.cut_off
+        stored = {OURS_STORED: prediction.threshold}
+        return stored if cut_off is None else stored | {OURS_CUT_OFF: cut_off}
+
+    def _everywhere(self, threshold: float) -> Mapping[tuple[str, float], float]:
+        return dict.fromkeys(((region, extent) for region in REGIONS for extent in self.rules.crops), threshold)
 
     def _score_classes(self, answers: Mapping[str, tuple[Any, Any, Any]], truth: Tensor, region: Tensor) -> None:
         for name, (classes, score, thresholds) in answers.items():
             for extent, box in self.rules.crops.items():
-                said = torch.where(score[box] >= thresholds["solid", extent], classes[0][box], 0)
-                matrix = completion.confusion(said, truth[box], region[box], len(SSC))
+                said = torch.where(score[box] >= thresholds["solid", extent], classes[box], 0)
+                matrix = confusion(said, truth[box], region[box], len(self.rules.protocol.space))
                 self._classes[name][extent] = self._classes[name].get(extent, 0) + matrix
 
     def _score_labels(self, predicted: Tensor, truth: Tensor) -> None:
@@ -160,14 +216,27 @@ class Scorer:
             note += f"; published figures are median scaled, from the {published.source}"
         return tables.depth_table(self._depth, note, {} if published is None else published.rows)
 
+    @property
+    def _published(self) -> PublishedCompletion | None:
+        return published_completion(*self._scored) if self._scored else None
+
+    @property
+    def _scored(self) -> tuple[str, str | None, int] | None:
+        """Protocol, data and number of frames; None where the protocol was changed, so that it is nobody's."""
+        rules = self.rules
+        return None if rules.grow != rules.protocol.grow else (rules.protocol.name, self.data, self._frames)
+
+    def notes(self) -> list[str]:
+        """Why published figures are not there, where one would look for them."""
+        why = why_unpublished(self.rules.protocol_name, self.data, self._frames) if self._published is None else None
+        return [why] if why and self._counts else []
+
     def tables(self) -> list[Table]:
         """All that was summed, laid out."""
         found = []
         if self._depth:
             found.append(self._depth_table())
-        if self._views:
-            shown = "the object alone, before black" if self._alone else "the images as they are"
-            found.append(tables.views_table({OURS: self._views}, f"{shown}; mean over {len(self._views)} views"))
+        found += self._views.tables()
         if self._inside:
             found.append(tables.deviation_table(self._inside))
         for region in REGIONS if self._counts else ():
@@ -175,9 +244,26 @@ class Scorer:
                 name: {extent: counts[region, extent] for extent in self.rules.crops}
                 for name, counts in self._counts.items()
             }
-            found.append(tables.completion_table(region, rows, self.rules.protocol_name))
+            # Papers score all cells that the protocol keeps, and no other region.
+            published = self._published if region == "solid" else None
+            found.append(tables.completion_table(region, rows, self.rules.protocol_name, published))
         if self._classes:
-            found += tables.classes_tables(self._classes, self.rules.protocol_name)
+            matrices = self._classes | _rematched(self._classes, max(self.rules.crops))
+            found += tables.classes_tables(matrices, self.rules.protocol, self.rules.protocol_name, self._published)
+        if self._reliability:
+            found += tables.calibration_tables(self._reliability, self.rules.protocol.name)
+        if self._slices:
+            found.append(tables.slice_table(self._slices))
         if self._labels:
-            found.append(tables.labels_table(self._labels))
+            oracle = renamed(self._labels[OURS], rematch(self._labels[OURS]))
+            found.append(tables.labels_table(self._labels | {f"{OURS}, {HUNGARIAN}": oracle}))
         return found
+
+
+def _rematched(rows: Mapping[str, Mapping[float, Tensor]], widest: float) -> dict[str, dict[float, Tensor]]:
+    """Our rows once more, with the names that get most cells of the widest range right."""
+    return {
+        f"{name}, {HUNGARIAN}": {r: renamed(matrix, rematch(matrices[widest])) for r, matrix in matrices.items()}
+        for name, matrices in rows.items()
+        if name.startswith(OURS)
+    }

@@ -8,7 +8,7 @@ from typing import Literal
 from scene3d.engine.surface_files import Surfaced
 from scene3d.errors import UsageError
 from scene3d.evaluation.surface import DTU, SurfaceProtocol, score_surface
-from scene3d.evaluation.tables import surface_table
+from scene3d.evaluation.surface_tables import surface_table
 from scene3d.fusion.mesh_cleaning import CleaningConfig, clean
 from scene3d.fusion.meshing import MeshingConfig
 from scene3d.structures.solids import Mesh

@@ -22,6 +22,9 @@ FORMAT = "scene3d weights 1"
 SEAL = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 UNSEALED = "0" * 64
 
+LATER = ("calibration",)
+"""Last parts of the names of tensors that weights of earlier versions lack; those of the method stay as they are."""
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -117,7 +120,7 @@ def load_run(folder: Path | str) -> Weights:
 
 
 def fill(module: nn.Module, weights: Weights, source: Path | str, *, into: str = "") -> None:
-    """Copy weights into a module, all of them and nothing left over.
+    """Copy weights into a module, all of them and nothing left over, but for what is `LATER` than they are.
 
     Args:
         module: whose parameters and buffers are set.
@@ -130,6 +133,7 @@ def fill(module: nn.Module, weights: Weights, source: Path | str, *, into: str =
     """
     target = {name: value for name, value in module.state_dict().items() if name.startswith(into)}
     given = {into + name: value for name, value in weights.tensors.items()}
+    target = {name: value for name, value in target.items() if name in given or name.split(".")[-1] not in LATER}
     wrong = [f"{name} is missing" for name in target if name not in given]
     wrong += [f"{name} is not in the method" for name in given if name not in target]
     wrong += [

@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scene3d.evaluation.protocols import Protocol
 from scene3d.geometry.camera import Camera, pixel_centres, project, unproject
 from scene3d.geometry.se3 import invert, rotate, transform
 from scene3d.geometry.voxels import VoxelFrame, field_of_view
-from scene3d.structures.labels import GROUND, IGNORE, SSC
+from scene3d.structures.labels import IGNORE
 
 RANGES = (12.8, 25.6, 51.2)
 """Depth and width of the boxes that are scored, metres (SSCBench; see `VoxelFrame.cropped`)."""
@@ -27,32 +28,6 @@ STREET_LEVEL = 7
 
 SURFACE_COLUMNS = 320
 """The surface that hides cells is looked for with one ray a pixel of an image at most this wide."""
-
-GROUND_CLASSES = tuple(SSC.index(name) for name in GROUND if name in SSC.classes)
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """Which cells a published or own protocol leaves out, and what its figures are called.
-
-    Attributes:
-        name: printed with every figure.
-        field_of_view: only cells whose centre projects into the reference image count.
-        street_level: empty cells of the lowest `STREET_LEVEL` layers with no labelled cell below are ignored.
-        grow: the score is max-pooled over 3x3x3 cells before the threshold (the method's only).
-    """
-
-    name: str
-    field_of_view: bool = True
-    street_level: bool = False
-    grow: bool = False
-
-
-S4C = Protocol("S4C 15-class", street_level=True, grow=True)
-"""Source: Hayler et al., "S4C: Self-supervised semantic scene completion with neural fields", 3DV 2024."""
-
-STREET_EXACT = Protocol("street exact 15-class")
-"""The procedural street, whose truth is exact below the ground too."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +148,7 @@ def regions(
       meets in the truth, and inside its image.
 
     Args:
-        truth: classes of `SSC`, 0 = empty, 255 = ignore.
+        truth: classes of the protocol's space, 0 = empty, 255 = ignore.
         frame: where the cells lie.
         grid_to_cam: places the grid in the reference camera.
         K: of the reference image.
@@ -186,7 +161,7 @@ def regions(
     if protocol.street_level:
         known = known & ~below_street(truth)
     surface = known & ((truth == 0) | shell(truth))
-    off_ground = ~torch.isin(truth, truth.new_tensor(GROUND_CLASSES))
+    off_ground = ~torch.isin(truth, truth.new_tensor(protocol.ground))
     view = _at_most(SURFACE_COLUMNS, Camera(K, *size))
     surface_at = surface_depth(truth, frame, grid_to_cam, view.K, view.height, view.width)
     hidden = behind(surface_at, frame, grid_to_cam, view.K) > frame.size
@@ -222,27 +197,10 @@ def grow(score: Float[Tensor, "X Y Z"]) -> Float[Tensor, "X Y Z"]:
     return torch.nn.functional.max_pool3d(score[None, None], 3, stride=1, padding=1)[0, 0]
 
 
-def confusion(
-    predicted: Int[Tensor, "*cells"],
-    truth: Int[Tensor, "*cells"],
-    region: Bool[Tensor, "*cells"],
-    classes: int,
-) -> Int[Tensor, "classes classes"]:
-    """How many cells (or pixels) of each true class (row) were given each class (column); int64."""
-    pairs = truth[region].long() * classes + predicted[region].long()
-    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def class_iou(confusion: Int[Tensor, "C C"]) -> Float[Tensor, "C"]:  # noqa: UP037
-    """IoU of every class; 0 for a class that is neither there nor said."""
-    right = confusion.diagonal().double()
-    union = confusion.sum(dim=0) + confusion.sum(dim=1) - confusion.diagonal()
-    return right / union.clamp(min=1)
-
-
-def mean_iou(confusion: Int[Tensor, "C C"]) -> float:
-    """Mean IoU of the classes 1, 2, ...; 0 (empty) is left out, absent classes count as 0 (S4C)."""
-    return class_iou(confusion)[1:].mean().item()
+def grow_classes(classes: Int[Tensor, "X Y Z"], score: Float[Tensor, "X Y Z"]) -> Int[Tensor, "X Y Z"]:
+    """The classes of `grow(score)`: a cell without a class takes that of the highest score of its 3x3x3 neighbours."""
+    _, highest = torch.nn.functional.max_pool3d(score[None, None], 3, stride=1, padding=1, return_indices=True)
+    return torch.where(classes == 0, classes.flatten()[highest[0, 0]], classes)
 
 
 def thresholds_reached(

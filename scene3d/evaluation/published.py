@@ -1,7 +1,8 @@
-"""Depth figures of papers, to stand beside ours where protocol, data and number of images are theirs."""
+"""Figures of papers, to stand beside ours where protocol, data and number of images are theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -63,3 +64,88 @@ def published_depth(protocol: str, data: str | None, images: int) -> PublishedDe
         if (table.protocol, table.data, table.images) == (protocol, data, images):
             return table
     return None
+
+
+ByRange = Mapping[float, float]
+"""A figure at each range, metres."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedCompletion:
+    """Tables of papers about completed scenes.
+
+    Attributes:
+        protocol: name of one of `scene3d.evaluation.protocols`.
+        data: what is scored, as `scene3d evaluate` calls it.
+        frames: how many are scored; what is known of it differs, so there may be several.
+        source: where the figures stand.
+        iou, miou: of each method.
+    """
+
+    protocol: str
+    data: str
+    frames: tuple[int, ...]
+    source: str
+    iou: Mapping[str, ByRange]
+    miou: Mapping[str, ByRange]
+
+    @property
+    def note(self) -> str:
+        """What is to be said wherever these figures stand."""
+        return f"; published: {self.source}"
+
+
+SSCBENCH_TEST = "SSCBench-KITTI-360 test"
+"""All frames of KITTI-360's sequence 09 that SSCBench has labelled."""
+
+SSCBENCH_TEST_SEQUENCE = "2013_05_28_drive_0009_sync"
+
+
+def _ranges(*figures: float) -> ByRange:
+    return dict(zip((12.8, 25.6, 51.2), (figure / 100 for figure in figures), strict=True))
+
+
+COMPLETION_TABLES = (
+    PublishedCompletion(
+        protocol="S4C 15-class",
+        data=SSCBENCH_TEST,
+        # SSCBench issue 23: the files are 2,165, its README says 2,566.
+        frames=(2165, 2566),
+        source="SceneDINO (Jevtic et al., ICCV 2025), table 1 and README, which do not say whether clusters were "
+        "matched directly or on the test data; S4C (Hayler et al., 3DV 2024) is supervised by labels of images",
+        iou={
+            "SceneDINO, DINO ViT-B/8": _ranges(49.54, 42.27, 37.60),
+            "S4C": _ranges(54.64, 45.57, 39.35),
+        },
+        miou={
+            "SceneDINO, DINO ViT-B/8": _ranges(10.76, 10.01, 8.00),
+            "SceneDINO, DINOv2": _ranges(13.76, 11.78, 9.08),
+            "SceneDINO, poses of ORB-SLAM3": _ranges(10.88, 9.86, 7.88),
+            "S4C + STEGO": _ranges(10.53, 9.26, 6.60),
+            "S4C": _ranges(16.94, 13.94, 10.19),
+        },
+    ),
+)
+
+
+def published_completion(protocol: str, data: str | None, frames: int) -> PublishedCompletion | None:
+    """The published tables that figures of ours may stand in; None where any of the three is another.
+
+    Args:
+        protocol: name of ours, unchanged.
+        data: what was scored; None where it is nothing that papers score.
+        frames: how many we scored.
+    """
+    for table in COMPLETION_TABLES:
+        if (table.protocol, table.data) == (protocol, data) and frames in table.frames:
+            return table
+    return None
+
+
+def why_unpublished(protocol: str, data: str | None, frames: int) -> str | None:
+    """Why published figures of the data that was scored are not printed beside ours; None where there are none."""
+    tables = [table for table in COMPLETION_TABLES if table.data == data]
+    if not tables or published_completion(protocol, data, frames) is not None:
+        return None
+    theirs = " or ".join(f"{t.protocol} over {' or '.join(map(str, t.frames))} frames" for t in tables)
+    return f"Published figures of {data} are not printed: they are of {theirs}, ours of {protocol} over {frames}."

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scene3d.errors import UsageError
-from scene3d.evaluation.completion import class_iou
+from scene3d.evaluation.class_figures import class_iou
 from scene3d.structures.labels import IGNORE
 
 
@@ -22,7 +22,7 @@ class ClusterNames:
 
     Attributes:
         classes: index of a class for each cluster, in order.
-        matched_on: which data decided it, "KITTI-360 val"; never the test data.
+        matched_on: what decided it, "KITTI-360 val" or "examples"; never the test data.
     """
 
     classes: tuple[int, ...]
@@ -64,15 +64,70 @@ def name_clusters(confusion: Int[Tensor, "classes clusters"], matched_on: str) -
     matched with a class of which it covers nothing, just because somebody had to be.
 
     Source: Kuhn, "The Hungarian method for the assignment problem", 1955, as solved by scipy.
-    """
-    from scipy.optimize import linear_sum_assignment
 
-    counts = confusion.cpu().numpy()
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    names = counts.argmax(axis=0)
+    Raises:
+        UsageError: the confusion is of test data, on which nothing may be chosen; see `rematch`.
+    """
+    if matched_on.split()[-1:] == ["test"]:
+        raise UsageError(f"clusters: expected labels of validation data to name them by, got {matched_on}")
+    counts = confusion.cpu()
+    rows, columns = _most_right(counts)
+    names = counts.argmax(dim=0)
     earned = counts[rows, columns] > 0
     names[columns[earned]] = rows[earned]
-    return ClusterNames(tuple(int(name) for name in names), matched_on)
+    return ClusterNames(tuple(names.tolist()), matched_on)
+
+
+def name_by_example(
+    clusters: Int[Tensor, "N"],  # noqa: UP037
+    classes: Int[Tensor, "N"],  # noqa: UP037
+    alike: Float[Tensor, "K K"],
+) -> ClusterNames:
+    """Names by a few labelled pixels: each cluster takes the class that most of its pixels were given.
+
+    A cluster that no labelled pixel is of takes the name of the most alike one that has a name; of two classes with as
+    many pixels the first counts.
+
+    Args:
+        clusters: of the labelled pixels.
+        classes: that somebody gave them.
+        alike: how alike two clusters are, such as the cosine of their centres.
+
+    Raises:
+        UsageError: there is no labelled pixel.
+    """
+    if len(classes) == 0:
+        raise UsageError("examples: expected at least one labelled pixel, got none")
+    votes = torch.zeros(len(alike), int(classes.max()) + 1, dtype=torch.int64)
+    votes.index_put_((clusters.cpu(), classes.cpu()), torch.ones(len(classes), dtype=torch.int64), accumulate=True)
+    named = votes.sum(dim=1) > 0
+    nearest = torch.where(named, alike.cpu(), -torch.inf).argmax(dim=1)
+    of_which = torch.where(named, torch.arange(len(alike)), nearest)
+    return ClusterNames(tuple(votes.argmax(dim=1)[of_which].tolist()), "examples")
+
+
+def rematch(confusion: Int[Tensor, "C C"]) -> Int[Tensor, "C"]:  # noqa: UP037
+    """Which true class each said class should have been called, one to one, for most to be right.
+
+    This is the "Hungarian" row of published tables. It looks at what is scored, so it is an oracle: a bound of what
+    better names would give, and nothing to be reported as a method's figure.
+    """
+    rows, columns = _most_right(confusion.cpu())
+    names = torch.empty_like(rows)
+    names[columns] = rows
+    return names
+
+
+def renamed(confusion: Int[Tensor, "C C"], names: Int[Tensor, "C"]) -> Int[Tensor, "C C"]:  # noqa: UP037
+    """The confusion of a method that calls ``names[c]`` what this one calls c; `names` is one to one."""
+    return confusion[:, torch.argsort(names).to(confusion.device)]
+
+
+def _most_right(counts: Int[Tensor, "R C"]) -> tuple[Tensor, Tensor]:
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(counts.numpy(), maximize=True)
+    return torch.from_numpy(rows), torch.from_numpy(columns)
 
 
 def accuracy(confusion: Int[Tensor, "C C"]) -> float:

@@ -8,22 +8,32 @@ from dataclasses import astuple, fields
 from jaxtyping import Int
 from torch import Tensor
 
-from scene3d.evaluation.completion import GROUND_CLASSES, Counts, class_iou, mean_iou
+from scene3d.evaluation.calibration import BINS, Reliability
+from scene3d.evaluation.class_figures import class_iou, class_precision, class_recall, mean_iou, weighted_iou
+from scene3d.evaluation.completion import Counts
 from scene3d.evaluation.depth import DepthMetrics, mean_metrics, ratio_spread
+from scene3d.evaluation.occupancy import SCANS, SliceFigures, mean_slice_figures
+from scene3d.evaluation.protocols import Protocol
+from scene3d.evaluation.published import PublishedCompletion
 from scene3d.evaluation.segmentation import accuracy, mean_label_iou
-from scene3d.evaluation.surface import SurfaceScores
 from scene3d.evaluation.uncertainty import GAUSSIAN
-from scene3d.evaluation.views import ViewScores
-from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.tables import Table
 
 DEPTH_TITLE = "depth"
 DEVIATION_TITLE = "predicted deviation of the inverse depth"
 CLASSES_TITLE = "classes of voxels"
-CLASS_IOU_TITLE = "IoU of each class of voxels"
+EACH_CLASS_TITLE = "each class of voxels"
 LABELS_TITLE = "classes of pixels"
-VIEWS_TITLE = "rendered views"
-SURFACE_TITLE = "surface"
+CALIBRATION_TITLE = "probability of being occupied"
+SLICE_TITLE = "occupancy of a slice of the street"
+RELIABILITY_TITLE = "reliability of that probability"
+
+MIOU_OFF_GROUND = "mIoU without ground classes"
+NAMES_NOTE = (
+    "names of clusters are those stored with the weights (direct matching, on validation data); a row that says "
+    "Hungarian is matched on what is scored itself, so it is a bound and no result"
+)
 
 REGION_NOTES = {
     "solid": "all cells that the truth knows",
@@ -55,64 +65,114 @@ def depth_table(
     return Table(title=DEPTH_TITLE, columns=columns, rows=values, note=note)
 
 
-def views_table(rows: Mapping[str, Sequence[ViewScores]], note: str) -> Table:
-    """Figures of rendered views, each averaged over the views that have it."""
-    columns = ("PSNR", "SSIM", "PSNR in mask", "SSIM in mask", "PSNR outside", "silhouette IoU")
-    values = {}
-    for name, views in rows.items():
-        found = [
-            [figure for figure in column if figure is not None] for column in zip(*map(astuple, views), strict=True)
-        ]
-        values[name] = tuple(sum(column) / len(column) if column else None for column in found)
-    return Table(title=VIEWS_TITLE, columns=columns, rows=values, note=note)
-
-
-def surface_table(rows: Mapping[str, SurfaceScores], note: str) -> Table:
-    """Figures of surfaces against a true one."""
-    columns = ("accuracy", "completeness", "Chamfer", "precision", "recall", "F-score")
-    values = {
-        name: (s.accuracy, s.completeness, s.chamfer, s.precision, s.recall, s.f_score) for name, s in rows.items()
-    }
-    return Table(title=SURFACE_TITLE, columns=columns, rows=values, note=note)
-
-
-def completion_table(region: str, rows: Mapping[str, Mapping[float, Counts]], protocol: str) -> Table:
-    """IoU, precision and recall of one region at every range."""
+def completion_table(
+    region: str,
+    rows: Mapping[str, Mapping[float, Counts]],
+    protocol: str,
+    published: PublishedCompletion | None = None,
+) -> Table:
+    """IoU, precision and recall of one region at every range; published IoU below, where there is any."""
     ranges = next(iter(rows.values())).keys()
     columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in ("IoU", "precision", "recall"))
     note = f"{protocol}: {REGION_NOTES[region.split()[0]]}"
     if region.endswith("without ground"):
         note += "; cells whose truth is road, sidewalk or terrain are left out, whatever is predicted in them"
-    values = {
+    values: dict[str, tuple[float | None, ...]] = {
         name: tuple(figure for c in counts.values() for figure in (c.iou, c.precision, c.recall))
         for name, counts in rows.items()
     }
-    return Table(title=completion_title(region), columns=columns, rows=values, note=note)
+    for name, figures in (published.iou if published else {}).items():
+        values[f"published: {name}"] = tuple(v for r in ranges for v in (figures.get(r), None, None))
+    return Table(
+        title=completion_title(region), columns=columns, rows=values, note=note + (published.note if published else "")
+    )
 
 
-def classes_tables(rows: Mapping[str, Mapping[float, Int[Tensor, "C C"]]], protocol: str) -> list[Table]:
-    """Mean IoU over the 15 classes and over those that are not ground, and the IoU of each class."""
+def classes_tables(
+    rows: Mapping[str, Mapping[float, Int[Tensor, "C C"]]],
+    protocol: Protocol,
+    title: str,
+    published: PublishedCompletion | None = None,
+) -> list[Table]:
+    """Mean IoU over the protocol's classes, weighted by frequency, and over those off the ground; then those of each.
+
+    Of each class there are IoU, precision and recall.
+
+    Args:
+        rows: confusion of each range, the true classes down.
+        protocol: says which classes there are.
+        title: of the protocol, for the notes.
+        published: figures that stand below ours.
+    """
     ranges = next(iter(rows.values())).keys()
-    others = [i for i in range(1, len(SSC)) if i not in GROUND_CLASSES]
-    miou = {
-        name: tuple(
-            figure
-            for matrix in matrices.values()
-            for figure in (mean_iou(matrix), class_iou(matrix)[others].mean().item())
-        )
-        for name, matrices in rows.items()
-    }
-    each = {
-        f"{name}, {range_name(extent)}": tuple(class_iou(matrix)[1:].tolist())
-        for name, matrices in rows.items()
-        for extent, matrix in matrices.items()
-    }
-    columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in ("mIoU", "mIoU without ground classes"))
-    note = f"{protocol}: solid cells; absent classes count as 0"
+    others = [i for i in range(1, len(protocol.space)) if i not in protocol.ground]
+    miou: dict[str, tuple[float | None, ...]] = {}
+    each: dict[str, tuple[float | None, ...]] = {}
+    for name, matrices in rows.items():
+        figures: list[float] = []
+        for extent, matrix in matrices.items():
+            iou = class_iou(matrix, protocol.slack)
+            off_ground = iou[others].mean().item()
+            figures += mean_iou(matrix, protocol.slack), weighted_iou(matrix, protocol.slack), off_ground
+            of_each = {"IoU": iou, "precision": class_precision(matrix), "recall": class_recall(matrix)}
+            each |= {f"{name}, {what}, {range_name(extent)}": tuple(v[1:].tolist()) for what, v in of_each.items()}
+        miou[name] = tuple(figures)
+    for name, known in (published.miou if published else {}).items():
+        miou[f"published: {name}"] = tuple(v for r in ranges for v in (known.get(r), None, None))
+    columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in ("mIoU", "weighted mIoU", MIOU_OFF_GROUND))
+    note = f"{title}: solid cells; {len(protocol.space) - 1} classes, absent ones count as 0; weights are the classes' "
+    note += f"shares of the scored truth; {NAMES_NOTE}"
     return [
-        Table(title=CLASSES_TITLE, columns=columns, rows=miou, note=note),
-        Table(title=CLASS_IOU_TITLE, columns=SSC.classes[1:], rows=each, note=note),
+        Table(title=CLASSES_TITLE, columns=columns, rows=miou, note=note + (published.note if published else "")),
+        Table(title=EACH_CLASS_TITLE, columns=protocol.space.classes[1:], rows=each, note=note),
     ]
+
+
+def calibration_tables(rows: Mapping[str, Mapping[float, Reliability]], protocol: str) -> list[Table]:
+    """Expected calibration error and Brier score at every range, and the reliability curve over the widest one."""
+    ranges = next(iter(rows.values())).keys()
+    values = {name: tuple(v for each in sums.values() for v in (each.error, each.brier)) for name, sums in rows.items()}
+    note = f"{protocol}: cells that the truth knows, not grown; curves were fitted on training data"
+    curves: dict[str, tuple[float | None, ...]] = {}
+    for name, sums in rows.items():
+        widest = sums[max(ranges)]
+        for what, part in (("said", widest.said), ("came true", widest.occupied), ("cells", widest.cells)):
+            per = widest.cells.sum() if what == "cells" else widest.cells
+            shares = (part / per.clamp(min=1)).tolist()
+            curves[f"{name}, {what}"] = tuple(
+                share if n or what == "cells" else None for share, n in zip(shares, widest.cells.tolist(), strict=True)
+            )
+    bins = tuple(f"to {(i + 1) / BINS:.2f}" for i in range(BINS))
+    return [
+        Table(
+            title=CALIBRATION_TITLE,
+            columns=tuple(f"{what} {range_name(r)}" for r in ranges for what in ("ECE", "Brier")),
+            rows=values,
+            note=f"{note}; expected calibration error over {BINS} bins, and mean squared error",
+        ),
+        Table(
+            title=RELIABILITY_TITLE,
+            columns=bins,
+            rows=curves,
+            note=f"{note}; {range_name(max(ranges))}: mean of what was said, share of cells occupied, share of cells",
+        ),
+    ]
+
+
+def slice_table(rows: Mapping[str, Sequence[SliceFigures]]) -> Table:
+    """The figures of Behind the Scenes, mean over frames."""
+    names = {"o": "O", "ie": "IE", "acc": "acc", "prec": "prec", "rec": "rec"}
+    columns = tuple("_".join(names[part] for part in f.name.split("_")) for f in fields(SliceFigures))
+    values = {
+        name: tuple(None if v != v else v for v in astuple(mean_slice_figures(frames))) for name, frames in rows.items()
+    }
+    frames = len(next(iter(rows.values())))
+    note = (
+        f"Behind the Scenes: {SCANS} scans, {frames} frames; IE is of what neither the first scan nor our depth saw, "
+        "so figures of methods with other depth are of other points. The published table is not printed: its slice is "
+        "another than that of the published code, which this is"
+    )
+    return Table(title=SLICE_TITLE, columns=columns, rows=values, note=note)
 
 
 def labels_table(rows: Mapping[str, Int[Tensor, "C C"]]) -> Table:
@@ -121,7 +181,7 @@ def labels_table(rows: Mapping[str, Int[Tensor, "C C"]]) -> Table:
         name: (accuracy(matrix), mean_label_iou(matrix), *class_iou(matrix).tolist()) for name, matrix in rows.items()
     }
     columns = ("accuracy", "mIoU", *CITYSCAPES.classes)
-    note = "Cityscapes classes of the reference view; absent classes count as 0 in the mean"
+    note = f"Cityscapes classes of the reference view; absent classes count as 0 in the mean; {NAMES_NOTE}"
     return Table(title=LABELS_TITLE, columns=columns, rows=values, note=note)
 
 

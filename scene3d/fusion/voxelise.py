@@ -8,11 +8,11 @@ from torch import Tensor
 
 from scene3d.geometry.se3 import transform
 from scene3d.geometry.voxels import VoxelFrame, field_of_view
-from scene3d.volume.pixel_aligned import PixelAlignedField
+from scene3d.volume import ImageField
 
 
 def voxelise(
-    field: PixelAlignedField, frame: VoxelFrame, grid_to_cam: Float[Tensor, "B 4 4"], *, chunk: int
+    field: ImageField, frame: VoxelFrame, grid_to_cam: Float[Tensor, "B 4 4"], *, chunk: int
 ) -> Float[Tensor, "B X Y Z"]:
     """Density (1/m) at the centre of every cell; 0 where the field's camera does not look.
 

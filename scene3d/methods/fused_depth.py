@@ -21,12 +21,18 @@ from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, standing_error, terms_over_scales
 from scene3d.nn.belief import REACH, Belief, Measurement, fuse, hypotheses, measure
 from scene3d.nn.cost_volume import Lookups, sweep
-from scene3d.nn.disparity_decoder import check_size, disparity_to_depth
+from scene3d.nn.disparity_decoder import disparity_to_depth
+from scene3d.nn.matching_encoder import Compared
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
+from scene3d.nn.upward_path import check_size
+from scene3d.nn.windows import halved, window_features
+from scene3d.stereo.alignment import align_views
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import DepthPrediction
+
+Size = tuple[int, int] | torch.Size
 
 QUARTER = 2
 """Scale of the decoder whose map is a quarter of the image, as the features' that are compared."""
@@ -34,9 +40,6 @@ QUARTER = 2
 
 FIRST_VARIANCE = -2.5
 """Logarithm of the relative variance that an untrained network believes in: 29 % to either side."""
-
-LEAST_SURE = 1 / REACH
-"""Greatest relative deviation that is believed in: hypotheses then reach from 0 to twice the mean."""
 
 
 class FusedDepthConfig(Config):
@@ -52,11 +55,16 @@ class FusedDepthConfig(Config):
         near, far: range of depth, of the unit of the transforms.
         iterations: sweeps, each around what the one before believed.
         hypotheses: inverse depths a sweep.
+        compare: what sweeps compare, learned "features" or plain "windows" of the images; see `window_features`.
         channels: of the features that are compared.
+        least_sure: greatest relative deviation that the single frame may believe in; hypotheses reach three to either
+            side, so that those of 1/3 reach from 0 to twice the mean.
         surest: least relative deviation that the single frame may believe in. Its variance is taught by how far the
             sweeps move its mean, so one that looks nowhere else would never learn that it is wrong.
         lookups: offsets of the frames that are compared; all that a snippet has of them are used.
         motion_scale: see `MotionNetwork`.
+        alignment: rounds in which estimated motion is aligned with the images, by the single frame's depth first and
+            then by the refined one. Training takes one. 0 believes the motion network.
         loss: weights.
         earlier: what the loss of an iteration counts of the next one's.
         likelihood: weight of the likelihood of the refined depth under the single-frame belief, which teaches its
@@ -71,10 +79,13 @@ class FusedDepthConfig(Config):
     far: PositiveFloat = 100.0
     iterations: PositiveInt = 3
     hypotheses: int = Field(16, ge=3)
+    compare: Compared = "features"
     channels: PositiveInt = 32
+    least_sure: float = Field(1 / REACH, gt=0, le=1 / REACH)
     surest: PositiveFloat = 0.1
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
+    alignment: int = Field(0, ge=0)
     loss: DepthLossConfig = DepthLossConfig()
     earlier: float = Field(0.8, gt=0, le=1)
     likelihood: float = Field(0.01, ge=0)
@@ -82,6 +93,20 @@ class FusedDepthConfig(Config):
     def build(self) -> FusedDepth:
         """The method."""
         return FusedDepth(self)
+
+
+class Glance(NamedTuple):
+    """What one image says.
+
+    Attributes:
+        depths: from the image's own size to 1/8 of it.
+        told: what the depth at 1/4 is read from.
+        own: what is compared with other frames.
+    """
+
+    depths: list[Tensor]
+    told: Float[Tensor, "B C h w"]
+    own: Float[Tensor, "B h w D"]
 
 
 class Refined(NamedTuple):
@@ -124,7 +149,8 @@ class FusedDepth(nn.Module):
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         self.variance = nn.Conv2d(config.widths[QUARTER], 1, kernel_size=3, padding=1)
         nn.init.constant_(self.variance.bias, FIRST_VARIANCE)  # type: ignore[arg-type]
-        self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
+        if config.compare == "features":
+            self.compared = nn.Conv2d(self.network.pyramid.channels[1], config.channels, kernel_size=1)
         self.temperatures = nn.Parameter(torch.full((config.iterations,), 0.05).log())
         self.gates = nn.ModuleList(_gate() for _ in range(config.iterations))
         self.register_buffer("spread", torch.tensor(1.0))
@@ -136,14 +162,16 @@ class FusedDepth(nn.Module):
             DataError: there is no other view.
         """
         config, to_views = self.config, self.motion.reference_to_views(frames)
-        refined = self._refine(frames, to_views)
+        seen = self._look_once(frames.image[:, 0])
+        aligned = align_views(frames, seen.depths[0].detach(), to_views) if config.alignment else to_views.detach()
+        refined = self._refine(frames, seen, aligned)
         others = Reconstruction.of(frames, to_views)
         with torch.no_grad():
             standing = standing_error(others, config.loss.ssim) if config.loss.static_mask else None
         single = terms_over_scales(
             refined.depths[: config.loss.scales], others, ssim_weight=config.loss.ssim, standing=standing
         )
-        fixed = others._replace(reference_to_source=others.reference_to_source.detach())
+        fixed = Reconstruction.of(frames, aligned)
         found, shares = [], []
         for k in range(1, config.iterations + 1):
             found.append(terms_over_scales([refined.depth(k)], fixed, ssim_weight=config.loss.ssim, standing=standing))
@@ -167,8 +195,13 @@ class FusedDepth(nn.Module):
     @torch.no_grad()
     def predict(self, frames: Frames) -> DepthPrediction:
         """Depth of view 0 from it and the frames at the offsets of `lookups`; without any, that of one image."""
-        to_views = self.motion.reference_to_views(frames)
-        refined = self._refine(frames, to_views)
+        to_views, seen = self.motion.reference_to_views(frames), self._look_once(frames.image[:, 0])
+        if self.config.alignment:
+            to_views = align_views(frames, seen.depths[0], to_views)
+        refined = self._refine(frames, seen, to_views)
+        for _ in range(1, self.config.alignment):
+            to_views = align_views(frames, refined.depth(self.config.iterations), to_views, halvings=(1, 0))
+            refined = self._refine(frames, seen, to_views)
         first, last = refined.beliefs[0], refined.beliefs[-1]
         depth, size = refined.depth(self.config.iterations), frames.image.shape[-2:]
         relative = _enlarged(last.variance.sqrt() / last.mean, (size[0], size[1]))
@@ -186,29 +219,32 @@ class FusedDepth(nn.Module):
         """All at one rate."""
         return [{"params": list(self.parameters()), "scale": 1.0}]
 
-    def _refine(self, frames: Frames, to_views: Float[Tensor, "B V 4 4"]) -> Refined:
-        check_size(frames.image[:, 0], len(self.network.pyramid.channels))
-        maps = self.network.pyramid(frames.image[:, 0])
+    def _look_once(self, image: Float[Tensor, "B 3 H W"]) -> Glance:
+        check_size(image, len(self.network.pyramid.channels))
+        maps = self.network.pyramid(image)
         features = self.network.decoder.features(maps)
         near, far = self.config.near, self.config.far
         depths = [disparity_to_depth(d[:, 0], near, far) for d in self.network.decoder.disparities(features)]
-        size = (features[QUARTER].shape[-2], features[QUARTER].shape[-1])
+        return Glance(depths, features[QUARTER], self._own(image, maps[1]))
+
+    def _refine(self, frames: Frames, seen: Glance, to_views: Float[Tensor, "B V 4 4"]) -> Refined:
+        near, far = self.config.near, self.config.far
+        size = (seen.told.shape[-2], seen.told.shape[-1])
         # The single frame learns from its own reconstruction alone; what refines it takes it as it comes.
-        mean = nn.functional.adaptive_avg_pool2d(1 / depths[0].detach()[:, None], size)[:, 0]
+        mean = nn.functional.adaptive_avg_pool2d(1 / seen.depths[0].detach()[:, None], size)[:, 0]
         # Of the logarithm, so that it means the same at any depth and in any unit.
-        limits = 2 * math.log(self.config.surest), 2 * math.log(LEAST_SURE)
-        variance = self.variance(features[QUARTER])[:, 0].clamp(*limits).exp() * mean**2
+        limits = 2 * math.log(self.config.surest), 2 * math.log(self.config.least_sure)
+        variance = self.variance(seen.told)[:, 0].clamp(*limits).exp() * mean**2
         belief = Belief(mean, variance)
         lookups, K = self._lookups(frames, to_views, mean.shape[-2:])
-        own = self._features(maps[1])
         beliefs = [belief]
         for k in range(self.config.iterations):
-            measured = self._look(belief, own, K, lookups, self.temperatures[k].exp())
+            measured = self._look(belief, seen.own, K, lookups, self.temperatures[k].exp())
             told = fuse(belief, measured, self._gate(k, belief, measured))
             # Where hypotheses beyond the range are left out, the rest may point beyond it.
             belief = Belief(told.mean.clamp(1 / far, 1 / near), told.variance)
             beliefs.append(belief)
-        return Refined(depths, beliefs)
+        return Refined(seen.depths, beliefs)
 
     def _look(self, belief: Belief, own: Tensor, K: Tensor, lookups: Lookups, temperature: Tensor) -> Measurement:
         """Sweep around the mean. Where the hypotheses lie is not learnt by what they cost."""
@@ -229,19 +265,26 @@ class FusedDepth(nn.Module):
         found = self.compared(quarter).permute(0, 2, 3, 1)
         return found * torch.rsqrt(found.square().mean(dim=-1, keepdim=True) + 1e-6)
 
+    def _own(self, image: Float[Tensor, "B 3 H W"], quarter: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h w D"]:
+        """What is compared with other frames."""
+        return halved(window_features(image)) if self.config.compare == "windows" else self._features(quarter)
+
     def _lookups(
-        self, frames: Frames, to_views: Float[Tensor, "B V 4 4"], size: tuple[int, int] | torch.Size
+        self, frames: Frames, to_views: Float[Tensor, "B V 4 4"], size: Size
     ) -> tuple[Lookups, Float[Tensor, "B 3 3"]]:
         """The views at the offsets that are compared, and the K of the reference's map."""
         wanted = frames.lookups(self.config.lookups)
         chosen = wanted.any(dim=0)
         batch, number = len(frames.image), int(chosen.sum())
-        image = frames.image[:, chosen].flatten(0, 1)
-        quarter = self.network.pyramid.fine(image)[-1] if number else frames.image.new_zeros(0, self._inputs, *size)
-        features = self._features(quarter).unflatten(0, (batch, number))
-        scale = frames.K.new_tensor([size[1] / frames.image.shape[-1], size[0] / frames.image.shape[-2], 1.0])
-        K = frames.K * scale[:, None]
-        return Lookups(features, K[:, chosen], to_views[:, chosen].detach(), wanted[:, chosen]), K[:, 0]
+        image, whole = frames.image[:, chosen].flatten(0, 1), frames.image.shape[-2:]
+        if self.config.compare == "windows":
+            features = window_features(image)
+        else:
+            quarter = self.network.pyramid.fine(image)[-1] if number else image.new_zeros(0, self._inputs, *size)
+            features = self._features(quarter)
+        seen_K = _resized(frames.K[:, chosen], whole, features.shape[1:3])
+        lookups = Lookups(features.unflatten(0, (batch, number)), seen_K, to_views[:, chosen], wanted[:, chosen])
+        return lookups, _resized(frames.K[:, 0], whole, size)
 
     @property
     def _inputs(self) -> int:
@@ -257,6 +300,10 @@ class FusedDepth(nn.Module):
         if frames.depth is not None:
             observed["depth_ratio"] = median_ratio(refined.depth(self.config.iterations), frames.depth[:, 0])
         return observed
+
+
+def _resized(K: Float[Tensor, "*batch 3 3"], old: Size, new: Size) -> Float[Tensor, "*batch 3 3"]:
+    return K * K.new_tensor([new[1] / old[1], new[0] / old[0], 1.0])[:, None]
 
 
 def _gate() -> nn.Sequential:

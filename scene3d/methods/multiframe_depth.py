@@ -20,17 +20,23 @@ from scene3d.losses import LossTerms
 from scene3d.losses.depth import DepthLossConfig, median_ratio
 from scene3d.losses.reprojection import Reconstruction, enlarge_depth, standing_error, terms_over_scales
 from scene3d.nn.cost_volume import CostVolume
-from scene3d.nn.disparity_decoder import DisparityDecoder, disparity_to_depth
-from scene3d.nn.matching_encoder import LookupImages, MatchingEncoder
+from scene3d.nn.disparity_decoder import SCALES, DisparityDecoder, conv3x3, disparity_to_depth
+from scene3d.nn.matching_encoder import Compared, LookupImages, MatchingEncoder
 from scene3d.nn.mono_depth import MonoDepth
 from scene3d.nn.motion_network import MotionNetwork
 from scene3d.nn.resnet import PyramidConfig, ResNetConfig
+from scene3d.stereo.alignment import align_views
+from scene3d.stereo.matching import off_centre
+from scene3d.stereo.semi_global import semi_global
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import DepthPrediction
 
 AGREEMENT = 2.0
 """Factor within which matching and the single image must agree for matching to be believed."""
 
+
+SMALL_STEP, LARGE_STEP = 0.05, 0.3
+"""Prices of a small and of any step of depth between neighbouring cells; windows that are unlike differ by about 1."""
 
 CLEAR = 0.5
 """Share of the mean difference of a frame's costs by which a depth must be worse than the best to be told apart."""
@@ -61,8 +67,14 @@ class MultiframeDepthConfig(Config):
         hypotheses: depths that matching tries.
         spacing: of the hypotheses, even in depth or in inverse depth.
         first_range: nearest and farthest hypothesis, until they follow what the teacher says.
+        beyond: nearest and farthest hypothesis after that, as shares of the teacher's nearest and farthest depth.
+        compare: what matching compares, learned "features" or plain "windows" of the images; see `MatchingEncoder`.
+        blend: give every scale of the decoder a gate by which it takes over, pixel by pixel, the depth that
+            semi-global matching finds in the volume; beyond the paper, whose decoder has to learn to read it.
         lookups: offsets of the frames that are matched; all that a snippet has of them are used.
         motion_scale: see `MotionNetwork`.
+        alignment: rounds in which estimated motion is aligned with the images, by the single frame's depth first and
+            then by that of several frames; beyond the paper. Training takes one. 0 believes the motion network.
         still: share of samples that are trained as if the camera stood still.
         blind: share of samples that are trained without any other frame.
         freeze_after: step after which teacher, motion and range of hypotheses stay as they are; None is never.
@@ -81,8 +93,12 @@ class MultiframeDepthConfig(Config):
     hypotheses: PositiveInt = 96
     spacing: Literal["linear", "inverse"] = "linear"
     first_range: tuple[PositiveFloat, PositiveFloat] = (0.1, 10.0)
+    beyond: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    compare: Compared = "features"
+    blend: bool = False
     lookups: tuple[int, ...] = (-1,)
     motion_scale: PositiveFloat = 0.01
+    alignment: int = Field(0, ge=0)
     still: float = Field(0.25, ge=0, le=1)
     blind: float = Field(0.25, ge=0, le=1)
     freeze_after: int | None = Field(None, ge=0)
@@ -118,9 +134,16 @@ class MultiframeDepth(nn.Module):
         self.teacher: MonoDepth | None = MonoDepth(config.teacher_pyramid or config.pyramid, config.widths)
         self.motion = MotionNetwork(config.motion_pyramid or config.pyramid, config.motion_scale)
         self.encoder = MatchingEncoder(
-            config.pyramid, config.hypotheses, config.spacing, config.first_range, config.compat
+            config.pyramid,
+            config.hypotheses,
+            config.spacing,
+            config.first_range,
+            beyond=config.beyond,
+            compare=config.compare,
+            compat=config.compat,
         )
         self.decoder = DisparityDecoder(self.encoder.channels, config.widths)
+        self.gates = nn.ModuleList(conv3x3(width, 1) for width in config.widths[:SCALES] if config.blend)
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """Reconstruct view 0 from the others, once by the teacher's depth and once by that of several frames."""
@@ -134,13 +157,14 @@ class MultiframeDepth(nn.Module):
             single = self._depths(self.teacher(image))
         if learning:
             self.encoder.follow(single[0], self.config.near)
-        lookups, unlike = self._varied(self._lookups(frames, to_views.detach()), image)
+        taught = single[0].detach()
+        aligned = align_views(frames, taught, to_views) if self.config.alignment else to_views.detach()
+        lookups, unlike = self._varied(self._lookups(frames, aligned), image)
         matched = self._match(image, K, lookups)
-        believed = self._believed(matched.volume, single[0].detach()) & ~unlike[:, None, None]
-        others = Reconstruction.of(frames, to_views)
-        terms = self._student_terms(matched.depths, single[0].detach(), others, believed)
+        believed = self._believed(matched.volume, taught) & ~unlike[:, None, None]
+        terms = self._student_terms(matched.depths, taught, Reconstruction.of(frames, aligned), believed)
         if learning:
-            terms = terms.joined(self._teacher_terms(single, others))
+            terms = terms.joined(self._teacher_terms(single, Reconstruction.of(frames, to_views)))
         return terms.joined(LossTerms({}, {}, self._observed(frames, matched, single, believed)))
 
     @torch.no_grad()
@@ -148,7 +172,13 @@ class MultiframeDepth(nn.Module):
         """Depth of view 0 from it and the frames at the offsets of `lookups`; without any, that of one image."""
         image, K = frames.image[:, 0], frames.K[:, 0]
         to_views = self.motion.reference_to_views(frames)
+        single = None if self.teacher is None else self._depths(self.teacher(image))[0]
+        if self.config.alignment and single is not None:
+            to_views = align_views(frames, single, to_views)
         matched = self._match(image, K, self._lookups(frames, to_views))
+        for _ in range(1, self.config.alignment):
+            to_views = align_views(frames, matched.depths[0], to_views, halvings=(1, 0))
+            matched = self._match(image, K, self._lookups(frames, to_views))
         confident = _enlarged(matched.volume.confident, image)
         return DepthPrediction(
             depth=matched.depths[0],
@@ -156,7 +186,7 @@ class MultiframeDepth(nn.Module):
             is_metric=self.motion.is_metric,
             confidence=confident.to(image.dtype),
             moving=_enlarged(self._moves(matched.volume, matched.depths[0]), image),
-            single=None if self.teacher is None else self._depths(self.teacher(image))[0],
+            single=single,
             cam_to_reference=invert(to_views),
         )
 
@@ -183,7 +213,24 @@ class MultiframeDepth(nn.Module):
 
     def _match(self, image: Tensor, K: Tensor, lookups: LookupImages) -> _Matched:
         maps, volume = self.encoder(image, K, lookups)
-        return _Matched(self._depths(self.decoder(maps)), volume)
+        features = self.decoder.features(maps)
+        depths = self._depths(self.decoder.disparities(features))
+        if self.config.blend:
+            volume = volume._replace(depth=self._smoothed(volume.cost))
+            gates = [torch.sigmoid(gate(x))[:, 0] for gate, x in zip(self.gates, features, strict=True)]
+            depths = [_blended(depth, gate, volume) for depth, gate in zip(depths, gates, strict=True)]
+        return _Matched(depths, volume)
+
+    @torch.no_grad()
+    def _smoothed(self, cost: Float[Tensor, "B D h w"]) -> Float[Tensor, "B h w"]:
+        """Depth of least cost where neighbours have a say, between hypotheses."""
+        smooth = semi_global(cost, SMALL_STEP, LARGE_STEP)
+        best = smooth.argmin(dim=1, keepdim=True)
+        place = (best[:, 0] + off_centre(smooth, best)).clamp(0, cost.shape[1] - 1)
+        below = place.floor().long()
+        tried = self.encoder.depths().reciprocal()
+        above = (below + 1).clamp(max=len(tried) - 1)
+        return 1 / torch.lerp(tried[below], tried[above], place - below)
 
     def _believed(self, volume: CostVolume, single: Float[Tensor, "B H W"]) -> Bool[Tensor, "B H W"]:
         return _enlarged(volume.confident, single) & self._agree(volume.depth, single)
@@ -219,9 +266,8 @@ class MultiframeDepth(nn.Module):
         self, depths: list[Tensor], single: Tensor, others: Reconstruction, believed: Bool[Tensor, "B H W"]
     ) -> LossTerms:
         config = self.config.loss
-        fixed = others._replace(reference_to_source=others.reference_to_source.detach())
         trained = depths[: config.scales]
-        found = terms_over_scales(trained, fixed, ssim_weight=config.ssim, counted=believed)
+        found = terms_over_scales(trained, others, ssim_weight=config.ssim, counted=believed)
         apart = []
         for depth in trained:
             full = enlarge_depth(depth, (single.shape[-2], single.shape[-1]))
@@ -243,6 +289,15 @@ class MultiframeDepth(nn.Module):
             observed["depth_ratio"] = median_ratio(matched.depths[0], frames.depth[:, 0])
             observed["teacher_ratio"] = median_ratio(single[0], frames.depth[:, 0])
         return observed
+
+
+def _blended(depth: Float[Tensor, "B h w"], gate: Float[Tensor, "B h w"], volume: CostVolume) -> Float[Tensor, "B h w"]:
+    """Inverse depth towards that of matching, as far as the gate is open and matching knows anything."""
+    size = depth.shape[-2:]
+    sure = volume.confident[:, None].to(depth.dtype)
+    matched = nn.functional.interpolate(1 / volume.depth[:, None], size, mode="bilinear", align_corners=False)
+    open_by = gate * nn.functional.interpolate(sure, size, mode="bilinear", align_corners=False)[:, 0]
+    return 1 / torch.lerp(1 / depth, matched[:, 0], open_by)
 
 
 def _enlarged(values: Tensor, like: Tensor) -> Tensor:

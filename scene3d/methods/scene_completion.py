@@ -20,6 +20,7 @@ from scene3d.errors import ConfigError
 from scene3d.fusion.voxelise import voxelise
 from scene3d.geometry.camera import pixel_centres, unproject
 from scene3d.geometry.depth import ray_lengths
+from scene3d.geometry.occupancy import DENSITY_STEPS, OccupancyCalibration
 from scene3d.geometry.rays import viewing_slopes
 from scene3d.geometry.se3 import invert
 from scene3d.geometry.voxels import SSCBENCH, default_grid_to_cam
@@ -34,12 +35,16 @@ from scene3d.nn.image_encoder import ImageEncoderConfig, UNetEncoderConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.rays import Rays
+from scene3d.volume import ImageField
 from scene3d.volume.patches import Patches, draw_patches
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
 from scene3d.volume.renderer import Rendering, render
 from scene3d.volume.sampling import inverse_distances
 from scene3d.volume.source_views import SourceViews
 from scene3d.volume.views import PlacedViews, place_views, split_pairs
+
+RINGS = (12.8, 25.6, 51.2)
+"""Boxes whose cells have a calibration of their own, metres: the ranges that completion is scored in."""
 
 
 class CompletionLossConfig(Config):
@@ -102,8 +107,8 @@ class SceneCompletionConfig(Config):
         render_stride: whole views are rendered at every so many pixels and enlarged.
         threshold: density (1/m) from which a cell is occupied, until one is fitted on training data.
         chunk: points that are asked for at once when no gradient is needed.
-        compat: "scenedino" computes the published function: see `PixelAlignedField`; besides, the distance of a pixel
-            is the mean along its ray, and classes are those of each cell's own centre.
+        compat: "scenedino" and "bts" compute the published functions: see `PixelAlignedField`; besides, the distance of
+            a pixel is the mean along its ray, and classes are those of each cell's own centre.
     """
 
     kind: Literal["scene_completion"] = "scene_completion"
@@ -121,7 +126,7 @@ class SceneCompletionConfig(Config):
     render_stride: PositiveInt = 2
     threshold: PositiveFloat = 0.2
     chunk: PositiveInt = 2**18
-    compat: Literal["scenedino"] | None = None
+    compat: Literal["scenedino", "bts"] | None = None
 
     def build(self) -> SceneCompletion:
         """The method."""
@@ -136,6 +141,7 @@ class SceneCompletion(nn.Module):
     """
 
     threshold: Tensor
+    calibration: Tensor
 
     def __init__(self, config: SceneCompletionConfig) -> None:
         super().__init__()
@@ -157,6 +163,7 @@ class SceneCompletion(nn.Module):
             if teacher.artefacts is not None:
                 self.artefacts = nn.Parameter(0.001 * torch.randn(self.teacher.channels, *teacher.artefacts))
         self.register_buffer("threshold", torch.tensor(config.threshold))
+        self.register_buffer("calibration", torch.full((len(RINGS), DENSITY_STEPS[2] + 2), torch.nan))
 
     def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
         """The field of an image, in the coordinates of its camera (x right, y down, z forward, metres)."""
@@ -201,7 +208,7 @@ class SceneCompletion(nn.Module):
             return self.complete(self.encode(frames.image[:, 0], frames.K[:, 0]), frames)
 
     @torch.no_grad()
-    def complete(self, field: PixelAlignedField, frames: Frames) -> CompletionPrediction:
+    def complete(self, field: ImageField, frames: Frames) -> CompletionPrediction:
         """As `predict`, of a field that is there already."""
         grid_to_cam = frames.grid_to_cam
         if grid_to_cam is None:
@@ -216,21 +223,35 @@ class SceneCompletion(nn.Module):
             frame=SSCBENCH,
             grid_to_cam=grid_to_cam,
             features=features,
+            calibration=self.occupancy,
         )
 
+    @property
+    def occupancy(self) -> OccupancyCalibration | None:
+        """How probably a cell of each density is occupied; None until `calibrate` was told."""
+        if bool(self.calibration.isnan().any()):
+            return None
+        return OccupancyCalibration(RINGS, self.calibration[:, :-1], self.calibration[:, -1])
+
+    def calibrate(self, calibration: OccupancyCalibration) -> None:
+        """Keep with the weights how probably a cell of each density is occupied."""
+        if calibration.rings != RINGS:
+            raise ValueError(f"rings: expected {RINGS}, got {calibration.rings}")
+        self.calibration.copy_(torch.cat([calibration.probability, calibration.base_rate[:, None]], dim=1))
+
     def render_view(
-        self, field: PixelAlignedField, height: int, width: int
+        self, field: ImageField, height: int, width: int
     ) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B C H W"] | None]:
         """Distance (metres) and, where there is a teacher, features of every pixel of the field's own image.
 
         The distance is the inverse of the expected inverse distance (see `Rendering.nearness`), the expected one
-        itself where `compat` is "scenedino".
+        itself where `compat` names a published function.
         """
         stride = self.config.render_stride
         rows, columns = max(height // stride, 1), max(width // stride, 1)
         batch = field.K.shape[0]
         pixels = pixel_centres(rows, columns, device=field.K.device).reshape(-1, 2)
-        pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).expand(batch, -1, 2)
+        pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).to(field.K).expand(batch, -1, 2)
         directions = nn.functional.normalize(unproject(pixels, torch.ones_like(pixels[..., 0]), field.K), dim=-1)
         parts = []
         for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):

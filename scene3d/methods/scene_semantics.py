@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from scene3d.config import Config
 from scene3d.errors import ConfigError
 from scene3d.fusion.inward import spread_inward
+from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import transform
 from scene3d.geometry.voxels import VoxelFrame
@@ -30,6 +31,7 @@ from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, CITYSCAPES_TO_SSC, IGNORE, remap
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.rays import Rays
+from scene3d.volume import ImageField
 from scene3d.volume.pixel_aligned import PixelAlignedField
 from scene3d.volume.renderer import render
 from scene3d.volume.sampling import inverse_distances
@@ -137,6 +139,10 @@ class SceneSemantics(nn.Module):
         """Density (1/m) from which a cell is occupied: that of the field, to be chosen in place."""
         return self.completion.threshold
 
+    def calibrate(self, calibration: OccupancyCalibration) -> None:
+        """As `SceneCompletion.calibrate`."""
+        self.completion.calibrate(calibration)
+
     def train(self, mode: bool = True) -> SceneSemantics:
         """Only the head ever learns; the field stays as it was loaded."""
         super().train(mode)
@@ -203,7 +209,21 @@ class SceneSemantics(nn.Module):
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
         """The completed scene of the reference view; with classes, once the clusters have names."""
-        field = self.completion.encode(frames.image[:, 0], frames.K[:, 0])
+        return self.complete(self.encode(frames.image[:, 0], frames.K[:, 0]), frames)
+
+    def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> PixelAlignedField:
+        """As `SceneCompletion.encode`."""
+        return self.completion.encode(image, K)
+
+    def render_view(
+        self, field: ImageField, height: int, width: int
+    ) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B C H W"] | None]:
+        """As `SceneCompletion.render_view`."""
+        return self.completion.render_view(field, height, width)
+
+    @torch.no_grad()
+    def complete(self, field: ImageField, frames: Frames) -> CompletionPrediction:
+        """As `predict`, of a field that is there already."""
         prediction = self.completion.complete(field, frames)
         if bool((self.cluster_to_class == IGNORE).all()):
             return prediction
@@ -218,7 +238,7 @@ class SceneSemantics(nn.Module):
     @torch.no_grad()
     def voxel_classes(
         self,
-        field: PixelAlignedField,
+        field: ImageField,
         density: Float[Tensor, "X Y Z"],
         frame: VoxelFrame,
         grid_to_cam: Float[Tensor, "4 4"],

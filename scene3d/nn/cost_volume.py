@@ -27,13 +27,13 @@ class Lookups:
     """Feature maps of N other frames of each of B images, and where their cameras stand.
 
     Attributes:
-        features: channels last, of the size of the image's own map.
-        K: in pixels of the maps.
+        features: channels last; of any size, unless the published function is wanted.
+        K: in pixels of these maps.
         reference_to_cam: places the image's camera in each frame's camera.
         present: absent frames see nothing.
     """
 
-    features: Float[Tensor, "B N h w C"]
+    features: Float[Tensor, "B N h2 w2 C"]
     K: Float[Tensor, "B N 3 3"]
     reference_to_cam: Float[Tensor, "B N 4 4"]
     present: Bool[Tensor, "B N"]

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from scene3d.config import Config
 from scene3d.nn.dino_encoder import DinoEncoderConfig
 from scene3d.nn.dpt import DPTConfig
-from scene3d.nn.resnet import PyramidConfig, SmallResNetConfig
+from scene3d.nn.resnet import PyramidConfig, ResNetConfig, SmallResNetConfig
 from scene3d.nn.unet import UNetDecoder
+from scene3d.nn.upward_path import FullSizeDecoder
 from scene3d.nn.vit import ViTEncoderConfig
 
 
@@ -39,6 +40,28 @@ class UNetEncoderConfig(Config):
         return ImageEncoder(pyramid, decoder, self.channels, takes_rays=self.camera_rays)
 
 
+class FullSizeEncoderConfig(Config):
+    """A ResNet pyramid whose decoder, that of depth networks, goes on to the full size of the image.
+
+    Attributes:
+        pyramid: the downward half.
+        widths: of the upward half, fine to coarse; as many as the pyramid has levels.
+        channels: of the map.
+
+    Source: Wimbauer et al., "Behind the scenes", CVPR 2023.
+    """
+
+    kind: Literal["full_size"] = "full_size"
+    pyramid: PyramidConfig = ResNetConfig(normalise="uniform")
+    widths: tuple[int, ...] = (64, 64, 64, 128, 256)
+    channels: int = 64
+
+    def build(self) -> ImageEncoder:
+        """The network."""
+        pyramid = self.pyramid.build()
+        return ImageEncoder(pyramid, FullSizeDecoder(pyramid.channels, self.widths, self.channels), self.channels)
+
+
 class DPTEncoderConfig(Config):
     """A vision transformer with a DPT decoder.
 
@@ -61,7 +84,9 @@ class DPTEncoderConfig(Config):
         return ImageEncoder(vit, self.dpt.build(vit.channels, self.channels), self.channels, trunk_rate=self.rate)
 
 
-ImageEncoderConfig = Annotated[UNetEncoderConfig | DPTEncoderConfig, Field(discriminator="kind")]
+ImageEncoderConfig = Annotated[
+    UNetEncoderConfig | FullSizeEncoderConfig | DPTEncoderConfig, Field(discriminator="kind")
+]
 """Every encoder that a recipe may name, told apart by `kind`; each has `build()`."""
 
 

@@ -12,8 +12,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scene3d.nn.cost_volume import CostVolume, Lookups, cost_volume
-from scene3d.nn.disparity_decoder import check_size
 from scene3d.nn.resnet import PyramidConfig
+from scene3d.nn.upward_path import check_size
+from scene3d.nn.windows import halved, window_features
+
+Compared = Literal["features", "windows"]
 
 MEMORY = 0.99
 """How much of the range of depths is kept from step to step."""
@@ -45,6 +48,9 @@ class MatchingEncoder(nn.Module):
         hypotheses: depths that are tried.
         spacing: of the hypotheses, even in depth or in inverse depth.
         first_range: nearest and farthest hypothesis until they follow what is predicted.
+        beyond: nearest and farthest hypothesis, as shares of the nearest and farthest depth that is predicted.
+        compare: what costs are differences of: "features" of the pyramid's map at 1/4, or "windows" of the image,
+            which mean something before anything is learned (see `window_features`).
         compat: see `cost_volume`; besides, intrinsics are brought to 1/4 of the image as if the centre of its first
             pixel lay at the centre of the first pixel of the map.
     """
@@ -57,11 +63,15 @@ class MatchingEncoder(nn.Module):
         hypotheses: int,
         spacing: Literal["linear", "inverse"] = "linear",
         first_range: tuple[float, float] = (0.1, 10.0),
+        *,
+        beyond: tuple[float, float] = (0.9, 1.1),
+        compare: Compared = "features",
         compat: Literal["manydepth"] | None = None,
     ) -> None:
         super().__init__()
         self.pyramid = pyramid.build()
-        self.hypotheses, self.spacing, self.compat = hypotheses, spacing, compat
+        self.hypotheses, self.spacing, self.beyond, self.compat = hypotheses, spacing, beyond, compat
+        self.compare = compare
         self.channels = self.pyramid.channels
         width = self.channels[1]
         self.reduce = nn.Sequential(
@@ -79,7 +89,7 @@ class MatchingEncoder(nn.Module):
         """
         check_size(image, len(self.channels))
         fine = self.pyramid.fine(image)
-        volume = self._compare(fine[-1], K, lookups)
+        volume = self._compare(image, fine[-1], K, lookups)
         known = volume.cost * volume.confident[:, None]
         joined = self.reduce(torch.cat([fine[-1], known], dim=1))
         return fine + self.pyramid.coarse(joined), volume
@@ -94,30 +104,40 @@ class MatchingEncoder(nn.Module):
 
     @torch.no_grad()
     def follow(self, depth: Float[Tensor, "B H W"], nearest: float) -> None:
-        """Let the range of hypotheses follow what is predicted, slowly, with a tenth to spare at both ends."""
-        flat = depth.flatten(1)
-        lowest = (0.9 * flat.amin(dim=1).mean()).clamp(min=nearest)
-        self.range.lerp_(torch.stack([lowest, 1.1 * flat.amax(dim=1).mean()]), 1 - MEMORY)
+        """Let the range of hypotheses follow what is predicted, slowly, with something to spare at both ends."""
+        flat, (less, more) = depth.flatten(1), self.beyond
+        lowest = (less * flat.amin(dim=1).mean()).clamp(min=nearest)
+        self.range.lerp_(torch.stack([lowest, more * flat.amax(dim=1).mean()]), 1 - MEMORY)
 
     @torch.no_grad()
     def _compare(
-        self, quarter: Float[Tensor, "B C h w"], K: Float[Tensor, "B 3 3"], lookups: LookupImages
+        self,
+        image: Float[Tensor, "B 3 H W"],
+        quarter: Float[Tensor, "B C h w"],
+        K: Float[Tensor, "B 3 3"],
+        lookups: LookupImages,
     ) -> CostVolume:
         batch, number = lookups.image.shape[:2]
-        _, height, width = lookups.image.shape[2:]
-        features = self.pyramid.fine(lookups.image.flatten(0, 1))[-1] if number else quarter[:0]
-        scale = K.new_tensor([quarter.shape[-1] / width, quarter.shape[-2] / height])
-        others = Lookups(
-            features.permute(0, 2, 3, 1).unflatten(0, (batch, number)),
-            self._resized(lookups.K, scale),
+        others = lookups.image.flatten(0, 1)
+        if self.compare == "windows":
+            own, features = halved(window_features(image)), window_features(others)
+        else:
+            own = quarter.permute(0, 2, 3, 1)
+            features = (self.pyramid.fine(others)[-1] if number else quarter[:0]).permute(0, 2, 3, 1)
+        seen = Lookups(
+            features.unflatten(0, (batch, number)),
+            self._resized(lookups.K, features, image),
             lookups.reference_to_cam,
             lookups.present,
         )
         depths = self.depths().expand(batch, -1)[..., None, None]
-        own = quarter.permute(0, 2, 3, 1)
-        return cost_volume(own, self._resized(K, scale), others, depths, self.compat)
+        return cost_volume(own, self._resized(K, own, image), seen, depths, self.compat)
 
-    def _resized(self, K: Float[Tensor, "*batch 3 3"], scale: Float[Tensor, "2"]) -> Float[Tensor, "*batch 3 3"]:  # noqa: UP037
+    def _resized(
+        self, K: Float[Tensor, "*batch 3 3"], features: Float[Tensor, "N h w C"], image: Float[Tensor, "B 3 H W"]
+    ) -> Float[Tensor, "*batch 3 3"]:
+        """K in pixels of maps of the image."""
+        scale = K.new_tensor([features.shape[2] / image.shape[-1], features.shape[1] / image.shape[-2]])
         resized = K.clone()
         resized[..., :2, :] *= scale[:, None]
         if self.compat == "manydepth":

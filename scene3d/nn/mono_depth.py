@@ -8,8 +8,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scene3d.nn.disparity_decoder import DisparityDecoder, check_size
+from scene3d.nn.disparity_decoder import DisparityDecoder
 from scene3d.nn.resnet import PyramidConfig
+from scene3d.nn.upward_path import check_size
 
 
 class MonoDepth(nn.Module):

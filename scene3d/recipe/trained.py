@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import torch
 
+from scene3d.compat.bts import load_bts
 from scene3d.compat.manydepth import load_manydepth, load_monodepth2
 from scene3d.compat.neus import load_neus
 from scene3d.compat.scenedino import load_scenedino
 from scene3d.compat.torch_files import Released
 from scene3d.config import apply_overrides, dump, parse
 from scene3d.config.mistakes import nearest
-from scene3d.data.loading import Split
+from scene3d.data.loading import DataConfig, Split
 from scene3d.engine.distributed import pick_device
 from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.fitting import Progress
@@ -25,12 +26,16 @@ from scene3d.engine.provenance import of_data, of_weights
 from scene3d.engine.surface_scores import surface_scores
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
+from scene3d.evaluation.occupancy import SCANS
+from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import as_module
+from scene3d.methods.several_frames import SeveralFrames
 from scene3d.recipe.recipe import Recipe
 
 RELEASED: dict[str, Callable[[str], Released]] = {
+    "bts": load_bts,
     "manydepth": load_manydepth,
     "monodepth2": load_monodepth2,
     "neus": load_neus,
@@ -44,8 +49,8 @@ def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
 
     Args:
         path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
-            as other people released it: "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER", or such a file:
-            "neus:FILE".
+            as other people released it: "bts:FOLDER", "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER", or
+            such a file: "neus:FILE".
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:
@@ -97,18 +102,22 @@ def evaluate(
             raise ConfigError(f"{change}: expected a key of data or evaluate; the rest is what was trained")
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
+    if recipe.evaluate.earlier:
+        data = data.looking_back(recipe.evaluate.earlier)
+    scored = data.with_scans(SCANS) if recipe.evaluate.occupancy else data
     predictor = _predictor(recipe, weights, source, device)
-    samples = data.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth)
+    space = recipe.evaluate.completion_protocol.space.name
+    samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
     listed = getattr(data.lists, split)
+    method = predictor.method
     report = score(
-        predictor.method,
+        SeveralFrames(method, recipe.evaluate.earlier) if recipe.evaluate.earlier else method,
         samples,
         recipe.evaluate,
-        fit_data=None if data.train == () else data.build("train", training=False),
+        fit_data=None if data.train == () else data.build("train", training=False, voxel_space=space),
         split=split,
         device=predictor.device,
-        # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
-        published_as=data.kind if listed is not None or data.kind == "cityscapes" else None,
+        published_as=_published_as(data, split),
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )
@@ -162,6 +171,14 @@ def _stored(path_or_name: Path | str) -> tuple[Recipe, Weights, Path]:
             hint="build it, then scene3d.engine.weights.start_from(method, path)",
         )
     return parse(Recipe, weights.recipe, path), weights, path
+
+
+def _published_as(data: DataConfig, split: Split) -> str | None:
+    """What papers call the data of a split; None where it is nothing that they score."""
+    if data.kind == "kitti_360":
+        return SSCBENCH_TEST if split == "test" and data.test == (SSCBENCH_TEST_SEQUENCE,) else None
+    # KITTI's test images are a list of some of its frames; those of Cityscapes are its test cities.
+    return data.kind if getattr(data.lists, split) is not None or data.kind == "cityscapes" else None
 
 
 def _predictor(recipe: Recipe, weights: Weights, source: Path, device: str) -> Predictor:

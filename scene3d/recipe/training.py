@@ -147,7 +147,9 @@ def training_view(recipe: Recipe) -> TrainingView:
 
 def _check(recipe: Recipe, method: Method) -> dict[str, float]:
     """Figures of the validation drives during training, by the name of table, row and column."""
-    data = recipe.data.build("val", training=False, truth=recipe.evaluate.depth_protocol.truth)
+    rules = recipe.evaluate
+    space = rules.completion_protocol.space.name
+    data = recipe.data.build("val", training=False, truth=rules.depth_protocol.truth, voxel_space=space)
     device = next(as_module(method).parameters()).device
     report = score(method, data, recipe.evaluate, split="val", device=device)
     return {
@@ -163,8 +165,9 @@ def _finish(recipe: Recipe, method: Method) -> None:
     """Choose what is chosen by looking at data; data that cannot be had must not cost the weights."""
     device = next(as_module(method).parameters()).device
     try:
-        train_data = recipe.data.build("train", training=False)
-        val_data = recipe.data.build("val", training=False) if recipe.data.has("val") else None
+        space = recipe.evaluate.completion_protocol.space.name
+        train_data = recipe.data.build("train", training=False, voxel_space=space)
+        val_data = recipe.data.build("val", training=False, voxel_space=space) if recipe.data.has("val") else None
     except DataError as error:
         log.warning("%s; the density threshold and the names of clusters stay as they are", error)
         return

@@ -21,13 +21,11 @@ from scene3d.data.views import ViewReader, view_camera, view_to_world
 from scene3d.errors import DataError
 from scene3d.geometry.se3 import invert
 from scene3d.stereo.matching import MatchingConfig, agree, match
+from scene3d.stereo.snippets import SHORTEST_BASELINE
 from scene3d.structures.scene import Scene, Shot
 
 PARTNER = {"left": "right", "right": "left"}
 """Cameras that look the same way at the same time."""
-
-SHORTEST_BASELINE = 0.1
-"""Metres; a view that stands nearer to another shows it nothing new."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from torch import Tensor
 
@@ -73,7 +73,7 @@ def match(
     smooth = semi_global(cost[None], config.small, config.large)[0]
     best = smooth.argmin(dim=0, keepdim=True)
     alike = cost.gather(0, best)[0] <= config.doubt
-    return (best[0] + _off_centre(smooth, best)) * config.step, alike
+    return (best[0] + off_centre(smooth, best)) * config.step, alike
 
 
 def agree(
@@ -96,9 +96,9 @@ def agree(
     return (seen & ((there - 1 / depth).abs() <= tolerance)).reshape(height, width)
 
 
-def _off_centre(cost: Float[Tensor, "D H W"], best: Tensor) -> Float[Tensor, "H W"]:
+def off_centre(cost: Float[Tensor, "*batch D H W"], best: Int[Tensor, "*batch 1 H W"]) -> Float[Tensor, "*batch H W"]:
     """Minimum of the parabola through the best hypothesis and its neighbours, in [-0.5, 0.5] hypotheses."""
-    centre = best.clamp(1, len(cost) - 2)
-    below, here, above = (cost.gather(0, centre + step)[0] for step in (-1, 0, 1))
+    centre = best.clamp(1, cost.shape[-3] - 2)
+    below, here, above = (cost.gather(-3, centre + step).squeeze(-3) for step in (-1, 0, 1))
     offset = (below - above) / (2 * (below - 2 * here + above)).clamp(min=1e-6)
-    return torch.where(best[0] == centre[0], offset.clamp(-0.5, 0.5), 0.0)
+    return torch.where((best == centre).squeeze(-3), offset.clamp(-0.5, 0.5), 0.0)

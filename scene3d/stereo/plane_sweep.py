@@ -8,9 +8,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import grid_sample, pad
+from torch.nn.functional import grid_sample
 
 from scene3d.geometry.camera import pixel_centres
+from scene3d.nn.windows import box_mean, normalise
 
 UNSEEN = 0.5
 """Cost where a source does not see the point: that of windows which have nothing in common."""
@@ -45,16 +46,8 @@ def matching_cost(
     grid, inside = _places(K, source_K, cam_to_source, nearness, height, width)
     here, there = normalise(image[None], window), normalise(sources, window)
     seen = grid_sample(there, grid, padding_mode="border", align_corners=False)
-    correlation = _box(seen.reshape(inside.shape).mul_(here[0]), window).clamp_(-1, 1)
+    correlation = box_mean(seen.reshape(inside.shape).mul_(here[0]), window).clamp_(-1, 1)
     return torch.where(inside, correlation.neg_().add_(1).mul_(0.5), UNSEEN)
-
-
-def normalise(images: Float[Tensor, "N 3 H W"], window: int, noise: float = 0.003) -> Float[Tensor, "N 1 H W"]:
-    """Gray images less their local mean, over their local deviation (at least about `noise`)."""
-    gray = images.mean(dim=1, keepdim=True)
-    mean = _box(gray, window)
-    spread = (_box(gray**2, window) - mean**2).clamp(min=0)
-    return (gray - mean) / (spread + noise**2).sqrt()
 
 
 def _places(
@@ -75,18 +68,3 @@ def _places(
     grid = torch.stack([x.mul_(scale), y.mul_(scale)], dim=-1)
     inside = (z > 1e-3) & (x.abs() <= 1) & (y.abs() <= 1)
     return grid, inside.unflatten(-1, (height, width))
-
-
-def _box(values: Float[Tensor, "*batch H W"], window: int) -> Float[Tensor, "*batch H W"]:
-    """Mean over windows, whose outside repeats the border; sums of shifts, much faster than a pooling layer."""
-    half, (height, width) = window // 2, values.shape[-2:]
-    flat = values.reshape(-1, 1, height, width)
-    rows = pad(flat, (0, 0, half, half), mode="replicate")
-    total = rows[..., :height, :].clone()
-    for i in range(1, window):
-        total += rows[..., i : i + height, :]
-    columns = pad(total, (half, half, 0, 0), mode="replicate")
-    out = columns[..., :width].clone()
-    for i in range(1, window):
-        out += columns[..., i : i + width]
-    return (out / window**2).reshape(values.shape)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scene3d.structures.labels import SSC, LabelSpace
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
@@ -33,9 +35,13 @@ class Frames:
         truth: depth along z of view 0 at its image's own size, for evaluation; 0 where nothing was measured.
         hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
-        voxels: classes of `scene3d.structures.labels.SSC` in the SSCBench grid; 0 = empty, 255 = ignore.
+        voxels: classes of `voxel_space` in the SSCBench grid; 0 = empty, 255 = ignore.
+        voxel_space: what the classes of voxels are called.
         grid_to_cam: places that grid in the coordinates of view 0's camera.
         points: lidar in the coordinates of view 0's camera, padded with NaN.
+        scans: those of S instants from view 0's on, each in the scanner's own axes (x forward, y left, z up), padded
+            with NaN.
+        scan_to_cam: places them in the coordinates of view 0's camera.
     """
 
     image: Float[Tensor, "B V 3 H W"]
@@ -53,8 +59,11 @@ class Frames:
     hint: Float[Tensor, "B V H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
     voxels: Int[Tensor, "B X Y Z"] | None = None
+    voxel_space: LabelSpace = SSC
     grid_to_cam: Float[Tensor, "B 4 4"] | None = None
     points: Float[Tensor, "B N 3"] | None = None
+    scans: Float[Tensor, "B S M 3"] | None = None
+    scan_to_cam: Float[Tensor, "B S 4 4"] | None = None
 
     def lookups(self, offsets: tuple[int, ...]) -> Bool[Tensor, "B V"]:
         """Views that are there at one of these offsets from the reference; without offsets, all others."""
@@ -77,6 +86,9 @@ def collate(items: Sequence[Frames]) -> Frames:
         values = [getattr(item, f.name) for item in items]
         if f.name == "names":
             continue
+        if f.name == "voxel_space":
+            batch[f.name] = items[0].voxel_space
+            continue
         if f.name == "posed":
             values = _every_view_posed(items)
         if any(value is None for value in values):
@@ -85,6 +97,10 @@ def collate(items: Sequence[Frames]) -> Frames:
             batch[f.name] = torch.nn.utils.rnn.pad_sequence(
                 [cloud for value in values for cloud in value], batch_first=True, padding_value=torch.nan
             )
+        elif f.name == "scans":
+            most = max(value.shape[2] for value in values)
+            wide = [torch.nn.functional.pad(v, (0, 0, 0, most - v.shape[2]), value=torch.nan) for v in values]
+            batch[f.name] = torch.cat(wide, dim=0)
         else:
             batch[f.name] = torch.cat(values, dim=0)
     return Frames(**batch)  # type: ignore[arg-type]

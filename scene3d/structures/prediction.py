@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import VoxelFrame
 
 
@@ -52,6 +53,8 @@ class CompletionPrediction:
         classes: class of each cell (`scene3d.structures.labels.SSC`, 0 = empty); None without semantics.
         labels: class of each pixel (`scene3d.structures.labels.CITYSCAPES`); None without semantics.
         is_metric: as in `DepthPrediction`.
+        calibration: how probably a cell of each density is occupied (see `scene3d.volume.opinion`); None where nobody
+            has found out.
     """
 
     depth: Float[Tensor, "B H W"]
@@ -64,6 +67,7 @@ class CompletionPrediction:
     classes: Int[Tensor, "B X Y Z"] | None = None
     labels: Int[Tensor, "B H W"] | None = None
     is_metric: bool = True
+    calibration: OccupancyCalibration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,26 @@ class Field(Protocol):
         ...
 
 
+@runtime_checkable
+class ImageField(Field, Protocol):
+    """A field of B images, in the coordinates of their cameras.
+
+    Attributes:
+        K: of the images, in pixels of `height` x `width`.
+    """
+
+    @property
+    def K(self) -> Float[Tensor, "B 3 3"]: ...  # noqa: D102, N802
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+
+    def select(self, index: int) -> ImageField:
+        """The field of one image of the batch."""
+        ...
+
+
 class SurfaceSample(NamedTuple):
     """What a signed distance field says of N points.
 

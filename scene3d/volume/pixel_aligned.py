@@ -71,8 +71,9 @@ class PixelAlignedField:
         folded: feature map after `PointDecoder.fold`.
         K: of the image, in pixels of an image of `height` x `width` (not of the map).
         near, far: depths that the encoding spans, metres.
-        compat: "scenedino" lets the encoded inverse depth of points nearer than `near` grow without end, as published.
-            Otherwise it ends at 2, as operators have it; so a published field is asked sample by sample.
+        compat: "scenedino" lets the encoded inverse depth of points nearer than `near` grow without end, as published;
+            "bts" the encoded pixel of points outside of the image as well. Otherwise both end at 2, as operators have
+            it; so a published field is asked sample by sample.
     """
 
     decoder: PointDecoder
@@ -82,7 +83,7 @@ class PixelAlignedField:
     width: int
     near: float
     far: float
-    compat: Literal["scenedino"] | None = None
+    compat: Literal["scenedino", "bts"] | None = None
 
     def __call__(self, points: Float[Tensor, "B N 3"], *, features: bool = True) -> FieldSample:
         """Density and features at points in metres, in the coordinates of the image's camera."""
@@ -91,7 +92,9 @@ class PixelAlignedField:
         pixels, depth = project(points, self.K)
         valid = inside(pixels, depth, self.height, self.width)
         size = pixels.new_tensor([self.width, self.height])
-        in_image = (2 * pixels / size - 1).clamp(-2, 2)
+        in_image = 2 * pixels / size - 1
+        if self.compat != "bts":
+            in_image = in_image.clamp(-2, 2)
         inverse = (1 / depth.clamp(min=1e-3) - 1 / self.far) / (1 / self.near - 1 / self.far)
         in_depth = 2 * inverse - 1 if self.compat else (2 * inverse - 1).clamp(-2, 2)
         position = torch.cat([in_image, in_depth[..., None]], dim=-1)

@@ -8,7 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from scene3d.data.check import check_data
 from scene3d.data.kitti_360 import read_body_poses, read_fisheye, read_kitti_360, read_rig
+from scene3d.data.snippet_config import SnippetConfig
+from scene3d.data.snippets import Snippets
 from scene3d.errors import DataError
 from scene3d.geometry.camera import Camera
 from scene3d.geometry.fisheye import Fisheye
@@ -320,3 +323,18 @@ def test_positions_far_from_the_origin_keep_their_millimetres(tree):
     assert shot(scene, 4, "left").cam_to_world.dtype == torch.float64
     assert abs(float(shot(scene, 4, "left").cam_to_world[0, 3]) - 3800.1234567) < 1e-9
     assert np.isfinite(float(shot(scene, 4, "left").cam_to_world[0, 3]))
+
+
+def test_samples_whose_voxels_were_made_with_another_label_map_are_refused(tree):
+    grid = np.zeros((256, 256, 32), np.float32)
+    grid[0, 0, 0] = 9
+    made = tree / "SSCBench-KITTI-360" / "preprocess" / "labels" / SEQUENCE
+    made.mkdir(parents=True)
+    np.save(made / "000000_1_1.npy", grid)
+    config = SnippetConfig(height=HEIGHT, width=WIDTH, voxels=True)
+    with pytest.raises(DataError, match="nuScenes"):
+        Snippets(read_kitti_360(tree), config, training=False)
+    assert any("nuScenes" in str(problem) for problem in check_data(tree))
+    grid[0, 0, 1] = 13
+    np.save(made / "000000_1_1.npy", grid)
+    assert Snippets(read_kitti_360(tree), config, training=False)[0].voxels[0, 0, 0, :2].tolist() == [8, 11]

@@ -205,6 +205,7 @@ def test_labels_are_mapped_by_the_scene_and_absent_ones_are_ignored(tmp_path: Pa
 def test_voxels_are_placed_before_the_reference_camera_in_the_protocols_classes(tmp_path: Path):
     scene = a_scene(tmp_path)
     classes = torch.zeros(SSCBENCH.shape, dtype=torch.int64)
+    classes[0, 0, 0] = SSCBENCH_CLASSES.index("terrain")
     classes[3, 4, 5] = SSCBENCH_CLASSES.index("parking")
     classes[6, 7, 8] = 255
     write_classes(tmp_path / "000002_1_1.npy", classes)

@@ -109,3 +109,23 @@ def test_true_depth_is_asked_of_what_is_scored_alone(tree: Path):
     assert config.build("val", truth="scan")[0].truth.shape == (1, HEIGHT, WIDTH)
     assert config.build("val")[0].truth is None
     assert config.build("train", truth="scan")[0].truth is None
+
+
+def test_samples_may_look_back_and_ahead_at_evaluation(tree: Path):
+    config = data(tree, test=("00",), snippets={**SNIPPETS, "views": [{"sensor": "left"}]})
+    back = config.looking_back((-1, -2)).build("test")
+    # The first frame has none before it; it stays, as its own frame does.
+    assert len(back) == len(config.build("test")) == 5
+    assert back[0].present.tolist() == [[True, False, False]] and back[2].offset.tolist() == [[0, -1, -2]]
+    assert back[2].cam_to_world[0, :, 0, 3].tolist() == [0.0, -0.125, -0.25]
+
+
+def test_samples_may_have_the_scans_of_the_next_instants(tree: Path):
+    # The tree has scans of frames 0, 2 and 4.
+    samples = data(tree, test=("00",), snippets={**SNIPPETS, "views": [{"sensor": "left"}]}).with_scans(2).build("test")
+    assert [samples[i].scans is not None for i in range(5)] == [True, False, True, False, False]
+    frames = samples[0]
+    assert frames.scans.shape == (1, 2, 451, 3)
+    # The car goes to the right; the second scan was taken 2 frames later, and its y axis points left.
+    assert frames.scan_to_cam[0, 1, 0, 3].item() == 0.25 and frames.scan_to_cam[0, 0, 0].tolist() == [0, -1, 0, 0]
+    assert samples[2].scans is not None and data(tree, test=("00",)).build("test")[0].scans is None

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from scene3d.data.sscbench import (
+    check_label_map,
     classes_of,
     find_voxels,
     raw_ids_of,
@@ -201,3 +202,32 @@ def test_a_label_file_without_its_mask_is_an_error_where_no_npy_stands_in(tmp_pa
 
 def test_a_sequence_without_voxels_has_none(tmp_path: Path):
     assert find_voxels(tmp_path, "seq") == {}
+
+
+def npy_grids(folder: Path, *highest: int) -> list[VoxelFile]:
+    """Grids of empty and ignored cells, with one cell of each of these classes."""
+    paths = [folder / f"{5 * i:06d}_1_1.npy" for i in range(len(highest))]
+    for path, value in zip(paths, highest, strict=True):
+        grid = torch.zeros(SHAPE, dtype=torch.int64)
+        grid[0, 0, 0], grid[0, 0, 1] = value, 255
+        write_classes(path, grid)
+    return [VoxelFile(labels=path, frame=i) for i, path in enumerate(paths)]
+
+
+def test_grids_made_with_the_label_map_of_nuscenes_are_told_by_their_highest_class(tmp_path: Path):
+    with pytest.raises(DataError, match=r"none above 10 in 3 grids.*nuScenes.*hint: the corrected files"):
+        check_label_map(npy_grids(tmp_path, 1, 10, 7))
+
+
+def test_grids_of_the_right_map_or_of_nothing_at_all_pass(tmp_path: Path):
+    check_label_map(npy_grids(tmp_path, 1, 10, 13))
+    check_label_map(npy_grids(tmp_path / "empty", 0, 0))
+    check_label_map([])
+
+
+def test_raw_ids_of_another_map_are_refused(tmp_path: Path):
+    raw = torch.zeros(SHAPE, dtype=torch.int32)
+    raw[0, 0, :3] = torch.tensor([2, 3, 8])
+    write_voxels(tmp_path / "000000.label", raw)
+    with pytest.raises(DataError, match=r"000000\.label: expected raw ids of SSCBench, got none but 2, 3, 8"):
+        read_voxels(VoxelFile(labels=tmp_path / "000000.label", frame=0))

@@ -297,3 +297,53 @@ def test_published_figures_stand_below_ours_where_everything_fits(monkeypatch):
 def test_a_named_depth_protocol_is_not_changed_by_the_way():
     with pytest.raises(ValueError, match='cap: depth "eigen" has its own; leave it out, or at 80'):
         EvaluateConfig(depth="eigen", cap=50.0)
+
+
+def test_both_matchings_are_reported_and_named(report):
+    class Swapped(Oracle):
+        """Calls cars (1) roads (7), and roads cars."""
+
+        def predict(self, frames: Frames) -> CompletionPrediction:
+            found = super().predict(frames)
+            swap = torch.arange(16)
+            swap[1], swap[7] = 7, 1
+            return replace(found, classes=swap[found.classes], threshold=4.0)
+
+    swapped = evaluate(Swapped(), Streets(range(3)), SMALL, frame=GRID)
+    direct = "ours, threshold of the weights"
+    assert swapped.figure("classes of voxels", direct, "mIoU 3.2 m") == 0.0
+    oracle = swapped.figure("classes of voxels", f"{direct}, Hungarian oracle", "mIoU 3.2 m")
+    assert oracle == pytest.approx(2 / 15)
+    note = next(table.note for table in swapped.tables if table.title == "classes of voxels")
+    assert "direct matching, on validation data" in note and "no result" in note
+    assert report.figure("classes of pixels", "ours, Hungarian oracle", "accuracy") == 1.0
+
+
+def test_the_protocol_of_s4c_adds_a_row_with_its_own_cut_off():
+    rules = SMALL.model_copy(update={"protocol": "S4C"})
+    report = evaluate(Oracle(), Streets(range(2)), rules, frame=GRID)
+    assert set(report.tables[1].rows) == {"ours, threshold of the weights", "ours, cut-off of the protocol"}
+
+
+def test_truth_of_other_classes_than_the_protocol_s_is_refused():
+    rules = SMALL.model_copy(update={"protocol": "SSCBench"})
+    with pytest.raises(UsageError, match="expected classes of SSCBench, got those of S4C 15"):
+        evaluate(Oracle(), Streets(range(1)), rules, frame=GRID)
+
+
+def test_published_figures_are_refused_beside_other_frames():
+    rules = SMALL.model_copy(update={"protocol": "S4C"})
+    report = evaluate(Oracle(), Streets(range(2)), rules, frame=GRID, published_as=published.SSCBENCH_TEST)
+    assert any("not printed" in note and "over 2." in note for note in report.notes)
+    assert not any(row.startswith("published") for table in report.tables for row in table.rows)
+
+
+def test_published_figures_stand_below_ours_where_all_is_theirs(monkeypatch: pytest.MonkeyPatch):
+    table = replace(published.COMPLETION_TABLES[0], frames=(2,))
+    monkeypatch.setattr(published, "COMPLETION_TABLES", (table,))
+    rules = EvaluateConfig(protocol="S4C", crop=False, ranges=(1.6,))
+    report = evaluate(Oracle(), Streets(range(2)), rules, frame=GRID, published_as=published.SSCBENCH_TEST)
+    assert report.figure("completion, solid", "published: S4C", "IoU 1.6 m") is None  # a range of ours alone
+    assert report.figure("classes of voxels", "published: SceneDINO, DINOv2", "mIoU 1.6 m") is None
+    assert "published: S4C" not in report.tables[3].rows
+    assert "table 1" in report.tables[1].note

@@ -4,24 +4,30 @@ import pytest
 import torch
 
 from scene3d.evaluation import completion
+from scene3d.evaluation.class_figures import (
+    class_precision,
+    class_recall,
+    confusion,
+    mean_iou,
+    weighted_iou,
+)
 from scene3d.evaluation.completion import (
-    S4C,
-    STREET_EXACT,
     Counts,
     below_street,
     best_threshold,
-    confusion,
     count,
     grow,
-    mean_iou,
+    grow_classes,
     regions,
     score_histogram,
     shell,
     surface_depth,
     thresholds_reached,
 )
+from scene3d.evaluation.protocols import PROTOCOLS, S4C, SSCBENCH_OFFICIAL, STREET_EXACT
 from scene3d.geometry.voxels import SSCBENCH, VoxelFrame
 from scene3d.structures.labels import IGNORE, SSC
+from scene3d.structures.labels import SSCBENCH as SSCBENCH_CLASSES
 
 GRID = VoxelFrame(origin=(0.0, -1.0, -1.0), size=0.5, shape=(6, 4, 4))
 # x forward, y left, z up -> x right, y down, z forward; the camera stands 1 m before the grid.
@@ -160,4 +166,32 @@ def test_convention_the_ranges_of_the_sscbench_grid():
     boxes = completion.crops(SSCBENCH)
     assert boxes[12.8] == (slice(0, 64), slice(96, 160), slice(None))
     assert list(boxes) == [12.8, 25.6, 51.2]
-    assert [SSC.classes[i] for i in completion.GROUND_CLASSES] == ["road", "sidewalk", "terrain"]
+    assert [SSC.classes[i] for i in S4C.ground] == ["road", "sidewalk", "terrain"]
+    everything = {"road", "parking", "sidewalk", "other-ground", "terrain"}
+    assert {SSCBENCH_CLASSES.classes[i] for i in SSCBENCH_OFFICIAL.ground} == everything
+
+
+def test_protocols_of_papers_are_as_they_say():
+    assert set(PROTOCOLS) == {"S4C", "SSCBench", "street exact"}
+    assert (S4C.cut_off, S4C.grow, S4C.street_level, len(S4C.space)) == (0.2, True, True, 16)
+    official = (SSCBENCH_OFFICIAL.field_of_view, SSCBENCH_OFFICIAL.slack, len(SSCBENCH_OFFICIAL.space))
+    assert official == (False, 1e-5, 19)
+
+
+def test_what_grows_takes_the_class_of_the_densest_neighbour():
+    density, classes = torch.zeros(5, 3, 3), torch.zeros(5, 3, 3, dtype=torch.int64)
+    density[0, 1, 1], density[2, 1, 1] = 3.0, 2.0
+    classes[0, 1, 1], classes[2, 1, 1] = 7, 9
+    # The cell between both takes the denser one's; the sparser one keeps its own.
+    assert grow_classes(classes, density)[:, 1, 1].tolist() == [7, 7, 9, 9, 0]
+
+
+def test_class_figures_worked_by_hand():
+    # Rows are true: of 10 cars 6 are called so and 4 are missed; of 2 poles 1 is, and 1 is called a car.
+    matrix = torch.tensor([[20, 2, 0], [4, 6, 0], [0, 1, 1]])
+    assert class_precision(matrix)[1:].tolist() == [6 / 9, 1.0]
+    assert class_recall(matrix)[1:].tolist() == [6 / 10, 1 / 2]
+    # IoU 6 / 13 and 1 / 2, weighted by 10 and 2 cells.
+    assert weighted_iou(matrix) == pytest.approx((10 * 6 / 13 + 2 * 1 / 2) / 12)
+    assert weighted_iou(torch.diag(torch.tensor([5, 0, 0]))) == 0.0
+    assert mean_iou(matrix, slack=1.0) == pytest.approx((6 / 14 + 1 / 3) / 2)

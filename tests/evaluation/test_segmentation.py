@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from scene3d.errors import UsageError
-from scene3d.evaluation.segmentation import accuracy, label_confusion, mean_label_iou, name_clusters
+from scene3d.evaluation.segmentation import (
+    accuracy,
+    label_confusion,
+    mean_label_iou,
+    name_clusters,
+    rematch,
+    renamed,
+)
 from scene3d.structures.labels import IGNORE
 
 
@@ -43,3 +50,25 @@ def test_a_cluster_is_not_called_a_class_that_it_has_no_pixel_of():
     # Class 2 has no pixel in cluster 2, which one-to-one matching would call so all the same.
     confusion = torch.tensor([[9, 0, 4], [0, 5, 0], [3, 0, 0]])
     assert name_clusters(confusion, "val").classes == (0, 1, 0)
+
+
+@pytest.mark.parametrize("matched_on", ["test", "KITTI-360 test"])
+def test_clusters_are_not_named_on_test_data(matched_on: str):
+    with pytest.raises(UsageError, match="expected labels of validation data"):
+        name_clusters(torch.eye(3, dtype=torch.int64), matched_on)
+
+
+def test_the_oracle_gives_each_answer_the_class_that_it_should_have_had():
+    # What is called 0 is right; 1 should have been called 2 and 2 should have been called 1.
+    matrix = torch.tensor([[9, 0, 1], [0, 1, 7], [0, 8, 2]])
+    assert rematch(matrix).tolist() == [0, 2, 1]
+    better = renamed(matrix, rematch(matrix))
+    assert better.tolist() == [[9, 1, 0], [0, 7, 1], [0, 2, 8]]
+    assert accuracy(better) > accuracy(matrix)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_oracle_is_the_best_of_all_renamings(seed: int):
+    matrix = torch.randint(0, 50, (5, 5), generator=torch.Generator().manual_seed(seed))
+    best = max(int(renamed(matrix, torch.tensor(p)).trace()) for p in itertools.permutations(range(5)))
+    assert int(renamed(matrix, rematch(matrix)).trace()) == best

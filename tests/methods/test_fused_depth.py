@@ -62,3 +62,23 @@ def test_an_image_that_cannot_be_halved_so_often_is_refused():
     frames = snippets((0,))
     with pytest.raises(UsageError, match="multiples of 32"):
         a_method().eval().predict(replace(frames, image=frames.image[..., :-1], depth=None))
+
+
+def test_windows_need_no_learning_to_make_a_wrong_belief_better():
+    method = a_method(compare="windows", alignment=2).eval()
+    found = method.predict(snippets((0, -1)))
+    inner = (slice(None), slice(8, -8), slice(24, -24))
+    fused, single = (((each[inner] / DEPTH).log().abs()).mean() for each in (found.depth, found.single))
+    assert fused < 0.8 * single
+
+
+def test_every_part_learns_beside_windows_and_alignment():
+    method = a_method(compare="windows", alignment=1)
+    untrained = [f"network.decoder.{name}" for name in UNTRAINED]
+    assert silent(method, method.training_step(snippets(posed=False), 0)) == untrained
+
+
+def test_nobody_is_less_sure_than_allowed():
+    frames = snippets((0,))
+    found = a_method(least_sure=0.15, surest=0.1).eval().predict(frames)
+    assert (found.deviation * found.depth).max() <= 0.15 * (1 + 1e-4)

@@ -95,3 +95,55 @@ def test_estimated_motion_gives_no_scale():
 def test_a_snippet_of_one_view_teaches_nothing():
     with pytest.raises(DataError, match="wall 0, wall 1: expected another view"):
         a_method().training_step(snippets((0,)), 0)
+
+
+MATCHING = {"compare": "windows", "blend": True, "alignment": 2, "beyond": (0.8, 4.0)}
+
+
+def test_windows_are_matched_before_anything_is_learned():
+    method = a_method(**MATCHING, hypotheses=32, spacing="inverse").eval()
+    method.encoder.range.copy_(torch.tensor([2.0, 16.0]))
+    frames = snippets((0, -1))
+    lookups = method._lookups(frames, method.motion.reference_to_views(frames))
+    volume = method.encoder(frames.image[:, 0], frames.K[:, 0], lookups)[1]
+    inner = volume.depth[volume.confident]
+    assert ((inner / DEPTH).log().abs() < 0.1).float().mean() > 0.9
+
+
+def test_every_part_learns_beside_windows_and_alignment():
+    method = a_method(**MATCHING, still=0.0, blind=0.0)
+    untrained = [f"{part}.{name}" for part in ("teacher.decoder", "decoder") for name in UNTRAINED]
+    untrained += [f"gates.{scale}.{what}" for scale in (2, 3) for what in ("weight", "bias")]
+    assert sorted(silent(method, method.training_step(snippets(posed=False), 0))) == sorted(untrained)
+
+
+def test_an_open_gate_takes_over_what_matching_found_and_a_closed_one_nothing():
+    method = a_method(**MATCHING, hypotheses=32, spacing="inverse").eval()
+    method.encoder.range.copy_(torch.tensor([2.0, 16.0]))
+    frames = snippets((0, -1))
+    found = {}
+    for bias in (-torch.inf, torch.inf):
+        for gate in method.gates:
+            torch.nn.init.constant_(gate.bias, bias)
+        found[bias] = method.predict(frames)
+    alone = a_method(**{**MATCHING, "blend": False}, hypotheses=32, spacing="inverse").eval()
+    alone.load_state_dict({k: v for k, v in method.state_dict().items() if not k.startswith("gates.")})
+    torch.testing.assert_close(found[-torch.inf].depth, alone.predict(frames).depth)
+    inner = found[torch.inf].depth[:, 16:-16, 32:-16]
+    assert ((inner / DEPTH).log().abs() < 0.05).float().mean() > 0.9
+
+
+def test_transforms_that_frames_carry_are_not_aligned():
+    plain, aligned = a_method().eval(), a_method(alignment=2).eval()
+    aligned.load_state_dict(plain.state_dict())
+    one, other = plain.predict(snippets()), aligned.predict(snippets())
+    assert torch.equal(one.cam_to_reference, other.cam_to_reference)
+    assert torch.equal(one.depth, other.depth)
+
+
+def test_the_range_reaches_as_far_beyond_the_teacher_as_it_is_told():
+    encoder = a_method(beyond=(0.5, 4.0)).encoder
+    encoder.range.copy_(torch.tensor([1.0, 8.0]))
+    for _ in range(2000):
+        encoder.follow(torch.tensor([[[2.0, 10.0]]]), nearest=0.1)
+    torch.testing.assert_close(encoder.range, torch.tensor([1.0, 40.0]), rtol=1e-3, atol=0.0)

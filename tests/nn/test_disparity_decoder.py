@@ -23,8 +23,10 @@ def test_maps_come_at_four_scales_and_stay_between_0_and_1(pyramid: ResNetConfig
 
 
 def test_widths_that_do_not_go_with_the_pyramid_are_refused():
-    with pytest.raises(ConfigError, match="expected one for each of the pyramid's maps and at least 4, got 3 for 5"):
+    with pytest.raises(ConfigError, match="expected one for each of the pyramid's maps, got 3 for 5"):
         DisparityDecoder([8, 8, 8, 8, 8], (8, 8, 8))
+    with pytest.raises(ConfigError, match="expected at least 4 maps, got 3"):
+        DisparityDecoder([8, 8, 8], (8, 8, 8))
 
 
 def test_an_image_that_cannot_be_halved_so_often_is_refused():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scene3d.errors import ConfigError
-from scene3d.nn.image_encoder import UNetEncoderConfig
+from scene3d.nn.image_encoder import FullSizeEncoderConfig, UNetEncoderConfig
 from scene3d.nn.resnet import ResNetConfig, SmallResNetConfig
 
 
@@ -36,3 +36,11 @@ def test_extra_channels_start_without_effect_in_a_torchvision_resnet():
 def test_a_decoder_that_does_not_fit_its_pyramid_says_so():
     with pytest.raises(ConfigError, match="widths: expected 2 for a pyramid of 3, got 1"):
         UNetEncoderConfig(pyramid=SmallResNetConfig(widths=(8, 8, 16)), widths=(8,)).build()
+
+
+def test_a_decoder_may_go_on_to_the_full_size():
+    small = SmallResNetConfig(widths=(8, 8, 16), blocks=1)
+    encoder = FullSizeEncoderConfig(pyramid=small, widths=(8, 8, 8), channels=6).build()
+    assert encoder(torch.rand(2, 3, 32, 48)).shape == (2, 6, 32, 48)
+    with pytest.raises(ConfigError, match="expected one for each of the pyramid's maps, got 2 for 3"):
+        FullSizeEncoderConfig(pyramid=small, widths=(8, 8)).build()

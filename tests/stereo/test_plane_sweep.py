@@ -5,7 +5,8 @@ import torch
 
 from scene3d.geometry.camera import pinhole
 from scene3d.geometry.se3 import rigid
-from scene3d.stereo.plane_sweep import UNSEEN, matching_cost, normalise
+from scene3d.nn.windows import normalise
+from scene3d.stereo.plane_sweep import UNSEEN, matching_cost
 
 HEIGHT, WIDTH, FOCAL, BASELINE = 12, 40, 20.0, 0.5
 NEARNESS = torch.tensor([0.0, 0.1, 0.2, 0.3])  # disparities of 0, 1, 2, 3 pixels
