@@ -58,7 +58,7 @@ def _steps(options: argparse.Namespace) -> None:
     if _missing(data):
         return
     cost = {}
-    for name, config, warm, timed in (("hash grid", "dtu_masks", 400, 60), ("published", "dtu_published", 0, 2)):
+    for name, config, warm, timed in (("hash grid", "dtu_masks", 300, 50), ("published", "dtu_published", 0, 2)):
         recipe = load_recipe(CONFIGS / f"{config}.yaml", [f"data.root={data}"])
         cost[name] = _step_seconds(recipe, warm, timed)
         print(f"{name}: {cost[name]:.3f} CPU seconds a step of {recipe.method.rays} rays")

@@ -46,8 +46,15 @@ def evaluate(
     if out is None:
         out = (run if run.is_dir() else run.parent) / f"evaluation_{split}.json"
     refuse_existing(out, overwrite=overwrite)
-    against = {"mesh": mesh, "threshold": threshold, "surface_protocol": surface_protocol}
-    report = recipe.evaluate(run, split=split, device=device, changes=changes, **against)
+    report = recipe.evaluate(
+        run,
+        split=split,
+        device=device,
+        changes=changes,
+        mesh=mesh,
+        threshold=threshold,
+        surface_protocol=surface_protocol,
+    )
     report.save(out)
     print(report.as_markdown())
     print(f"wrote {out}")

@@ -155,10 +155,9 @@ class NeuralSurface(nn.Module):
         super().__init__()
         self.config = config
         self.surface = config.surface.build()
-        plain = isinstance(config.background, PlainBackgroundConfig)
-        self.background = None if plain else config.background.build()
-        marched = isinstance(config.sampling, MarchSamplingConfig)
-        self.occupancy = SurfaceOccupancy(config.sampling) if marched else None
+        around, sampling = config.background, config.sampling
+        self.background = None if isinstance(around, PlainBackgroundConfig) else around.build()
+        self.occupancy = SurfaceOccupancy(sampling) if isinstance(sampling, MarchSamplingConfig) else None
         self.register_buffer("unit_to_world", torch.eye(4, dtype=torch.float64))
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:

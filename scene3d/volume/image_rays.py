@@ -53,10 +53,14 @@ def draw_rays(frames: Frames, unit_to_world: Float[Tensor, "4 4"], count: int, i
         places = torch.stack([pixels % width, pixels // width], dim=1) + 0.5
         origins, directions = unit_rays(frames, index, places.to(frames.K.dtype), unit_to_world)
         colour = frames.image[index, 0].flatten(1)[:, pixels].T
-        parts.append((origins, directions, colour, None if mask is None else mask[pixels]))
-    origins, directions, colour, masks = zip(*parts, strict=True)
-    joined = None if masks[0] is None else torch.cat(masks)
-    return ImageRays(torch.cat(origins), torch.cat(directions), torch.cat(colour), joined)
+        parts.append(ImageRays(origins, directions, colour, None if mask is None else mask[pixels]))
+    masks = [part.mask for part in parts if part.mask is not None]
+    return ImageRays(
+        torch.cat([part.origins for part in parts]),
+        torch.cat([part.directions for part in parts]),
+        torch.cat([part.colour for part in parts]),
+        torch.cat(masks) if masks else None,
+    )
 
 
 def all_rays(
