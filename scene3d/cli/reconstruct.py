@@ -28,17 +28,15 @@ def reconstruct(
 ) -> int:
     """Reconstruct a surface from photographs: mesh (PLY, GLB), rendered views, a turning video and a report.
 
-    Photographs come with cameras (NeuS' layout, transforms.json, scene.json, Middlebury, COLMAP, TUM or 7-Scenes RGB-D)
-    or without, as a plain folder, whose cameras pycolmap finds.
+    Photographs come with cameras, as of NeuS, nerfstudio, COLMAP or an RGB-D camera, or as a plain folder (pycolmap).
 
     Examples:
       scene3d reconstruct data/dtu_scan65 --out out/skull
       scene3d reconstruct photographs --out out/statue --longest 300 --steps 3000
-      scene3d show out/skull/mesh.ply
 
     Args:
         folder: of photographs.
-        out: folder for the results; the run lies in OUT/run, and the same command goes on with it.
+        out: folder for the results; the run lies in OUT/run, and the same command resumes it.
         scene: which, where the folder holds several.
         bounds: lowest and highest corner (x y z x y z) of what is wanted, in the world; found by itself if left out.
         no_masks: leave the masks that are there unread.
@@ -49,7 +47,7 @@ def reconstruct(
         turn: pictures of the video; 0 makes none.
         max_minutes: stop the training after that long.
         device: "auto", "cpu", "cuda" or "cuda:1".
-        overwrite: throw away the run that is there.
+        overwrite: replace the run that is there.
     """
     if longest < 32 or steps < 1 or turn < 0 or cells < 32 or cells % 32:
         raise UsageError(
@@ -79,3 +77,10 @@ def reconstruct(
         print(made.report.as_markdown())
     print(f"next: scene3d show {out / 'mesh.ply'}")
     return 0
+
+
+def _check(longest: int, steps: int, cells: int, turn: int) -> None:
+    if longest < 32 or steps < 1 or turn < 0 or cells < 32 or cells % 32:
+        raise UsageError(
+            "expected --longest of 32 or more, --steps of 1 or more, --cells a multiple of 32, --turn >= 0"
+        )

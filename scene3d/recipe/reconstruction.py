@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from scene3d.data.images import IMAGE_SUFFIXES
 from scene3d.data.trees import LAYOUTS, kind_of_photographs
 from scene3d.data.viewpoints import check_viewpoints
 from scene3d.data.views import view_camera
-from scene3d.engine.random_state import seed_all
 from scene3d.engine.surface_files import Surfaced, write_surface
 from scene3d.errors import UsageError, wrong_file
 from scene3d.evaluation.report import Report
@@ -93,33 +92,44 @@ def reconstruct(
     source = posed(folder, out / "posed")
     recipe = surface_recipe(source, scene=scene, bounds=bounds, masks=masks, longest=longest, steps=steps)
     run = train(recipe, out / "run", overwrite=overwrite, max_minutes=max_minutes, device=device, progress=progress)
-    predictor = load(run, device=device)
-    method: Any = predictor.method
-    assert isinstance(method, Surfaced)
+    report = evaluate(run, split="val", device=device) if recipe.data.hold_out else None
     if cleaning is None:
         cleaning = CleaningConfig(dilation=0.02 * longest if recipe.data.snippets.masks else None)
-    held_out = recipe.data.hold_out is not None
-    report = evaluate(run, split="val", device=device) if held_out else None
     files = []
-    seed_all(recipe.train.seed)
-    for path in write_surface(
+    for path in _written(recipe, run, out, folder.resolve().name, report, meshing, cleaning, turn, device):
+        files.append(path)
+        told(path)
+    return Reconstruction(run, tuple(files), report)
+
+
+def _written(
+    recipe: Recipe,
+    run: Path,
+    out: Path,
+    title: str,
+    report: Report | None,
+    meshing: MeshingConfig,
+    cleaning: CleaningConfig,
+    turn: int,
+    device: str,
+) -> Iterator[Path]:
+    """All files beside the run, as they are written."""
+    method: Any = load(run, device=device).method
+    assert isinstance(method, Surfaced)
+    if report is not None:
+        report.save(out / "report.json")
+        yield out / "report.json"
+    yield from write_surface(
         method,
         recipe.data.build("train", training=False),
         out,
         meshing=meshing,
         cleaning=cleaning,
-        shown=recipe.data.build("val") if held_out else None,
-        title=folder.resolve().name,
+        shown=recipe.data.build("val") if recipe.data.hold_out else None,
+        title=title,
         facts={} if report is None else _figures(report),
         turn=turn,
-    ):
-        files.append(path)
-        told(path)
-    if report is not None:
-        report.save(out / "report.json")
-        files.append(out / "report.json")
-        told(out / "report.json")
-    return Reconstruction(run, tuple(files), report)
+    )
 
 
 def posed(folder: Path, found: Path) -> Path:

@@ -92,7 +92,7 @@ class SurfaceOccupancy(nn.Module):
 
         Within a cell a distance is taken to change by no more than the way from its middle.
         """
-        reach = self.config.reach / float(field.sharpness)
+        reach = self.config.reach * _blur(field)
         distance, device = field.surface.distance, self.words.device
         coarse = torch.ones_like(self.distances, dtype=torch.bool)
         found = cell_distances(distance, coarse)
@@ -121,7 +121,7 @@ class SurfaceOccupancy(nn.Module):
         """
         config = self.config
         near, far = ball_limits(origins, directions)
-        step = min(max(config.step / float(field.sharpness), config.shortest), config.longest)
+        step = min(max(config.step * _blur(field), config.shortest), config.longest)
         begin = near
         if jitter is not False:
             generator = jitter if isinstance(jitter, torch.Generator) else None
@@ -149,7 +149,7 @@ class SurfaceOccupancy(nn.Module):
         Light that falls steadily deeper below a surface is dimmed to the logistic function of the depth in blurs.
         """
         config, slack = self.config, TRUSTED / len(self.distances)
-        blur = 1 / float(field.sharpness)
+        blur = _blur(field)
         ray = torch.arange(len(origins), device=origins.device)
         ray = ray.repeat_interleave(sections.offsets.diff(), output_size=len(sections.begin))
         middle = (sections.begin + sections.end) / 2
@@ -192,6 +192,10 @@ def between_cells(values: Float[Tensor, "n n n"], points: Float[Tensor, "N 3"]) 
         values[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False
     )
     return sampled.flatten()
+
+
+def _blur(field: SurfaceField) -> float:
+    return 1 / float(field.sharpness.detach())
 
 
 def _slack(cells: int) -> float:
