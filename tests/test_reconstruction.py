@@ -12,6 +12,7 @@ import trimesh
 
 from scene3d.config import dump, parse
 from scene3d.errors import DataError, UsageError
+from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
 from scene3d.recipe import Recipe, evaluate, load, reconstruct, surface_recipe, train
 from tests.globe_tree import write_globe
@@ -35,7 +36,8 @@ def smaller(recipe: Recipe, steps: int) -> Recipe:
 
 
 def test_a_folder_becomes_a_mesh_in_the_world(globe: Path, tmp_path: Path):
-    made = reconstruct(globe, tmp_path / "out", steps=60, longest=48, meshing=MeshingConfig(cells=64), turn=2)
+    options = {"meshing": MeshingConfig(cells=64), "cleaning": CleaningConfig(dilation=4.0), "turn": 2}
+    made = reconstruct(globe, tmp_path / "out", steps=60, longest=48, **options)
     names = {path.relative_to(tmp_path / "out").as_posix() for path in made.files}
     assert {"mesh.ply", "mesh.glb", "report.html", "report.json", "turntable.mp4"} <= names
     assert {"views/globe_0000000000_left.png", "views/globe_0000000008_left.png"} <= names
