@@ -46,6 +46,12 @@ def test_a_drive_becomes_a_cloud(tmp_path: Path):
     assert (tmp_path / "cloud.ply").is_file() and (tmp_path / "cloud.png").is_file()
 
 
+def test_a_ball_is_reconstructed(tmp_path: Path):
+    printed = run("surface_from_photos.py", "", tmp_path, 40)
+    assert "silhouette IoU" in printed
+    assert (tmp_path / "mesh.ply").is_file() and (tmp_path / "report.html").is_file()
+
+
 def test_a_dataset_of_ones_own_is_trained_on(tmp_path: Path):
     printed = run("your_own_dataset.py", tmp_path / "drive", 2)
     assert "3 snippets, 2 steps" in printed

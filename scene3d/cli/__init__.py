@@ -22,6 +22,7 @@ VERBS = {
     "demo": "scene3d.cli.demo:demo",
     "train": "scene3d.cli.train:train",
     "predict": "scene3d.cli.predict:predict",
+    "reconstruct": "scene3d.cli.reconstruct:reconstruct",
     "drive": "scene3d.cli.drive:drive",
     "evaluate": "scene3d.cli.evaluate:evaluate",
     "trajectory": "scene3d.cli.trajectory:trajectory",

@@ -15,6 +15,9 @@ def evaluate(
     *,
     split: Literal["train", "val", "test"] = "val",
     changes: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set")] = (),
+    mesh: Path | None = None,
+    threshold: float | None = None,
+    surface_protocol: Literal["sampled", "DTU"] = "sampled",
     out: Path | None = None,
     device: str = "auto",
     overwrite: bool = False,
@@ -25,12 +28,16 @@ def evaluate(
       scene3d evaluate runs/street
       scene3d evaluate runs/street --split test --out runs/street/test.json
       scene3d evaluate runs/street --set "evaluate.earlier=[-1,-2]"
+      scene3d evaluate runs/bunny --mesh bunny.ply
       scene3d evaluate runs/kitti --split test --set evaluate.depth=eigen --set data.lists.test=eigen_test.txt
 
     Args:
         run: run folder or weights file.
         split: which part of the recipe's data.
         changes: KEY=VALUE laid over the recipe's data and evaluation; may be repeated.
+        mesh: true surface (PLY, OBJ, GLB), in the world of the photographs; adds Chamfer distance and F-score.
+        threshold: of precision and recall against it; 1 % of the diagonal of its box if left out.
+        surface_protocol: "sampled" compares points spread evenly over both; "DTU" as its tables do, in millimetres.
         out: JSON file of the figures; RUN/evaluation_SPLIT.json by default.
         device: "auto", "cpu", "cuda" or "cuda:1".
         overwrite: replace the JSON file if it exists.
@@ -40,7 +47,15 @@ def evaluate(
     if out is None:
         out = (run if run.is_dir() else run.parent) / f"evaluation_{split}.json"
     refuse_existing(out, overwrite=overwrite)
-    report = recipe.evaluate(run, split=split, device=device, changes=changes)
+    report = recipe.evaluate(
+        run,
+        split=split,
+        device=device,
+        changes=changes,
+        mesh=mesh,
+        threshold=threshold,
+        surface_protocol=surface_protocol,
+    )
     report.save(out)
     print(report.as_markdown())
     print(f"wrote {out}")

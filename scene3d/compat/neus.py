@@ -14,15 +14,21 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from scene3d.compat.torch_files import fill_from, read_torch_file
+from scene3d.compat.torch_files import Released, fill_from, read_torch_file
 from scene3d.errors import CheckpointError
+from scene3d.geometry.camera import pinhole
+from scene3d.methods.neural_surface import NeuralSurfaceConfig, PlainBackgroundConfig
 from scene3d.ops.frequencies import octaves_of
 from scene3d.volume.background import SphereBackground, SphereBackgroundConfig
 from scene3d.volume.fourier_sdf import FourierSdfConfig
 from scene3d.volume.surface_field import ColourConfig, SurfaceConfig, SurfaceNetworks
+from scene3d.volume.surface_sampling import SurfaceSamplingConfig
 
 NETWORKS = ("sdf_network_fine", "color_network_fine", "variance_network_fine")
 BACKGROUND = "nerf"
+
+DTU_CAMERA = (2892.3, 1200, 1600)
+"""Focal length, height and width of the photographs that most published checkpoints learned from."""
 
 _NAMES = (
     (r"sdf_network_fine\.lin(\d+)\.", r"surface.sdf.mlp.layers.\1."),
@@ -49,6 +55,25 @@ class NeusFields(NamedTuple):
 
     surface: SurfaceNetworks
     background: SphereBackground | None
+
+
+def load_neus(path: Path | str) -> Released:
+    """A published checkpoint as a method that renders and meshes it, in the unit sphere that it was trained in.
+
+    Frames to predict must say where their cameras stand in that sphere's coordinates.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of other networks.
+    """
+    found = load_neus_fields(path)
+    around = found.background
+    method = NeuralSurfaceConfig(
+        surface=found.surface.config,
+        background=PlainBackgroundConfig(colour="black") if around is None else around.config,
+        sampling=SurfaceSamplingConfig(outside=0 if around is None else 32),
+    ).build()
+    method.surface, method.background = found.surface, around
+    return Released(method, pinhole(*DTU_CAMERA))
 
 
 def load_neus_fields(path: Path | str, *, scale: float = 1.0) -> NeusFields:

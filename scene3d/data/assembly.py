@@ -13,9 +13,11 @@ from torch import Tensor
 
 from scene3d.data.depth_truth import measure_truth, read_truth
 from scene3d.data.kitti_files import read_scan
+from scene3d.data.normalisation import RegionConfig
 from scene3d.data.snippet_config import VOXEL_SPACES, SnippetConfig, TruthKind, hint_file
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_rig, view_to_world
+from scene3d.errors import wrong_file
 from scene3d.geometry.depth import points_to_depth
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
@@ -30,6 +32,7 @@ class Index:
     Attributes:
         shots: by sensor and frame.
         example: one shot of each sensor, for the camera of a view that is absent.
+        unit_to_world: places the unit ball of the region of interest; None without one.
     """
 
     scene: Scene
@@ -37,6 +40,7 @@ class Index:
     scans: Mapping[int, Scan]
     voxels: Mapping[int, VoxelFile]
     example: Mapping[str, Shot]
+    unit_to_world: Float[Tensor, "4 4"] | None = None
 
 
 class Support(NamedTuple):
@@ -47,14 +51,19 @@ class Support(NamedTuple):
     shot: Shot | None
 
 
-def index_scene(scene: Scene) -> Index:
-    """The same scene with its files found by number."""
+def index_scene(scene: Scene, region: RegionConfig | None = None) -> Index:
+    """The same scene with its files found by number.
+
+    Raises:
+        DataError: nothing says where the region of interest is.
+    """
     return Index(
         scene=scene,
         shots={(shot.sensor, shot.frame): shot for shot in scene.shots},
         scans={scan.frame: scan for scan in scene.scans},
         voxels={grid.frame: grid for grid in scene.voxels},
         example={shot.sensor: shot for shot in reversed(scene.shots)},
+        unit_to_world=None if region is None else region.of(scene).unit_to_world,
     )
 
 
@@ -85,7 +94,10 @@ def assemble(
     """
     shots = [reference, *(view.shot for view in support)]
     sensors = [reference.sensor, *(view.sensor for view in support)]
-    cam_to_world, posed = _transforms(reference, shots[1:], motion=config.motion == "given")
+    if index.unit_to_world is None:
+        cam_to_world, posed = _transforms(reference, shots[1:], motion=config.motion == "given")
+    else:
+        cam_to_world, posed = _in_world(shots), None
     K = torch.stack([_K(index.example.get(s, reference), config) for s in sensors])
     views = [_pixels(shot, reader) for shot in shots]
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
@@ -101,6 +113,8 @@ def assemble(
         offset=torch.tensor([[0, *(view.offset for view in support)]]),
         cam_to_world=cam_to_world,
         posed=posed,
+        unit_to_world=None if index.unit_to_world is None else index.unit_to_world[None],
+        mask=_masks(shots, reader) if config.masks else None,
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
         truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
@@ -154,6 +168,32 @@ def _transforms(
     identity = torch.eye(4, dtype=torch.float64)
     filled = [identity, *(identity if found is None else found for found in matrices)]
     return torch.stack(filled)[None].float(), None if all(known) else torch.tensor([[True, *known]])
+
+
+def _in_world(shots: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"]:
+    """``cam_to_world`` as the scene has it; of views that are absent the identity."""
+    found = []
+    for shot in shots:
+        matrix = torch.eye(4) if shot is None else view_to_world(shot)
+        if matrix is None:
+            assert shot is not None
+            raise wrong_file(shot.image, expected="an image whose camera's place is known", got="one without")
+        found.append(matrix.double())
+    return torch.stack(found)[None]
+
+
+def _masks(shots: Sequence[Shot | None], reader: ViewReader) -> Bool[Tensor, "1 V H W"]:
+    masks = []
+    for shot in shots:
+        if shot is not None and shot.mask is None:
+            raise wrong_file(shot.image, expected="an image with a mask", got="one without", hint="masks: false")
+        nothing = torch.zeros(reader.height, reader.width, dtype=torch.bool)
+        mask = nothing if shot is None else reader.mask(shot)
+        if shot is not None and not mask.any():
+            assert shot.mask is not None
+            raise wrong_file(shot.mask, expected="an object in the mask", got="none: it is black", hint="masks: false")
+        masks.append(mask)
+    return torch.stack(masks)[None]
 
 
 def _to_reference(shot: Shot, reference: Shot) -> Float[Tensor, "4 4"] | None:

@@ -23,6 +23,8 @@ def flip(frames: Frames) -> Frames:
         K=_flip_K(frames.K, frames.image.shape[-1]),
         valid=None if frames.valid is None else frames.valid.flip(-1),
         cam_to_world=None if frames.cam_to_world is None else flip_transform(frames.cam_to_world),
+        unit_to_world=None if frames.unit_to_world is None else flip_transform(frames.unit_to_world),
+        mask=None if frames.mask is None else frames.mask.flip(-1),
         depth=None if frames.depth is None else frames.depth.flip(-1),
         truth=None if frames.truth is None else frames.truth.flip(-1),
         hint=None if frames.hint is None else frames.hint.flip(-1),

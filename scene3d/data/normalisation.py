@@ -8,13 +8,17 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
+from pydantic import PositiveFloat
 from torch import Tensor
 
+from scene3d.config import Config
 from scene3d.data.views import view_camera, view_to_world
 from scene3d.errors import DataError
 from scene3d.geometry.camera import Camera, inside, project
 from scene3d.geometry.normalisation import (
+    Fit,
     Similarity,
+    similarity_of_ball,
     similarity_of_box,
     similarity_of_cameras,
     similarity_of_points,
@@ -26,7 +30,35 @@ Source = Literal["auto", "bounds", "cameras", "points"]
 """From what the ball is made: see `normalise`."""
 
 
-def normalise(scene: Scene, source: Source = "auto", *, bounds: Float[Tensor, "2 3"] | None = None) -> Similarity:
+class RegionConfig(Config):
+    """What of a scene is to be reconstructed.
+
+    Attributes:
+        source: see `normalise`.
+        bounds: corners (min, max) in the world, instead of the scene's own.
+        fit: how the ball lies to a box, see `similarity_of_box`.
+        margin: the radius is multiplied by it.
+    """
+
+    source: Source = "auto"
+    bounds: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    fit: Fit = "within"
+    margin: PositiveFloat = 1.0
+
+    def of(self, scene: Scene) -> Similarity:
+        """The region of a scene as the unit ball.
+
+        Raises:
+            DataError: nothing says where it is; see `normalise`.
+        """
+        bounds = None if self.bounds is None else torch.tensor(self.bounds, dtype=torch.float64)
+        found = normalise(scene, self.source, bounds=bounds, fit=self.fit)
+        return similarity_of_ball(found.unit_to_world[:3, 3], self.margin * found.radius)
+
+
+def normalise(
+    scene: Scene, source: Source = "auto", *, bounds: Float[Tensor, "2 3"] | None = None, fit: Fit = "within"
+) -> Similarity:
     """The similarity that brings a scene's region of interest into the unit ball.
 
     - "bounds": the box of the argument, or of the scene; see `similarity_of_box`.
@@ -38,6 +70,7 @@ def normalise(scene: Scene, source: Source = "auto", *, bounds: Float[Tensor, "2
         scene: every shot that is used must have its transform.
         source: from what.
         bounds: corners (min, max) in the world, instead of the scene's own.
+        fit: how the ball lies to the box, see `similarity_of_box`.
 
     Raises:
         DataError: the source is not there or says nothing; of "auto", each of them with its reason. A box that no
@@ -45,7 +78,7 @@ def normalise(scene: Scene, source: Source = "auto", *, bounds: Float[Tensor, "2
     """
     bounds = scene.bounds if bounds is None else bounds
     known: dict[str, Callable[[], Similarity]] = {
-        "bounds": lambda: _of_bounds(scene, bounds),
+        "bounds": lambda: _of_bounds(scene, bounds, fit),
         "cameras": lambda: _of_cameras(scene),
         "points": lambda: _of_points(scene),
     }
@@ -63,10 +96,10 @@ def normalise(scene: Scene, source: Source = "auto", *, bounds: Float[Tensor, "2
     raise DataError(f"{scene.name}: {'; '.join(reasons)}")
 
 
-def _of_bounds(scene: Scene, bounds: Float[Tensor, "2 3"] | None) -> Similarity:
+def _of_bounds(scene: Scene, bounds: Float[Tensor, "2 3"] | None, fit: Fit) -> Similarity:
     if bounds is None:
         raise DataError("region of interest: expected bounds, got none")
-    similarity = similarity_of_box(bounds)
+    similarity = similarity_of_box(bounds, fit)
     centre, corners = bounds.double().mean(dim=0), torch.cartesian_prod(*bounds.double().unbind(dim=1))
     places = torch.cat([centre[None], corners])
     if not any(_sees(camera, cam_to_world, places) for camera, cam_to_world in _cameras(scene)):

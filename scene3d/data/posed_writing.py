@@ -18,9 +18,9 @@ SPARSE = "sparse.npz"
 
 
 def write_posed_images(scene: Scene, folder: Path) -> None:
-    """Copy the images of a scene into a new folder, with what is known of them: cameras, lenses, points, bounds.
+    """Copy the images of a scene into a new folder, with what is known of them: cameras, lenses, masks, points, bounds.
 
-    Depth, labels and masks are left behind.
+    Depth and labels are left behind.
 
     Args:
         scene: of pinhole images, or of images through a lens of `view_through`.
@@ -31,8 +31,12 @@ def write_posed_images(scene: Scene, folder: Path) -> None:
     """
     try:
         (folder / "images").mkdir()
+        if any(shot.mask is not None for shot in scene.shots):
+            (folder / "masks").mkdir()
         for shot in scene.shots:
             shutil.copyfile(shot.image, folder / "images" / shot.image.name)
+            if shot.mask is not None:
+                shutil.copyfile(shot.mask, folder / _mask_name(shot, shot.mask))
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
     said: dict[str, Any] = {"images": [_entry(shot) for shot in scene.shots]}
@@ -63,4 +67,11 @@ def _entry(shot: Shot) -> dict[str, Any]:
         entry["cam_to_world"] = shot.cam_to_world.tolist()
     if shot.time is not None:
         entry["time"] = shot.time
+    if shot.mask is not None:
+        entry["mask"] = _mask_name(shot, shot.mask)
     return entry
+
+
+def _mask_name(shot: Shot, mask: Path) -> str:
+    """Masks of different folders may share a name; images do not, so they give it."""
+    return f"masks/{shot.image.stem}{mask.suffix}"

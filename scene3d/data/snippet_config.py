@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from scene3d.config import Config
+from scene3d.data.normalisation import RegionConfig
 from scene3d.structures.labels import SSC, SSCBENCH
 
 TruthKind = Literal["scan", "scan as published", "file"]
@@ -51,6 +52,10 @@ class SnippetConfig(Config):
         scans: of so many instants from the reference's on, for evaluation; samples that have fewer carry none.
         frames: first and last frame number to use as reference; None is all.
         every: use as reference only frames whose number is a multiple of this.
+        without_every: leave out as reference frames whose number is a multiple of this; None leaves out none.
+        region: what is to be reconstructed. Transforms then are those of the scene's world, in float64, and no longer
+            relative to view 0. None is for methods that look at one snippet at a time.
+        masks: read where the object is, of every view; a shot without a mask is an error.
         flip: probability of mirroring a sample; training only.
         jitter: probability of changing its colours; training only.
         random_side: whether left and right cameras are swapped half of the time; training only.
@@ -74,6 +79,9 @@ class SnippetConfig(Config):
     voxel_space: Literal["S4C 15", "SSCBench"] = "S4C 15"
     frames: tuple[int, int] | None = None
     every: int = Field(default=1, gt=0)
+    without_every: int | None = Field(default=None, gt=1)
+    region: RegionConfig | None = None
+    masks: bool = False
     flip: float = Field(default=0.0, ge=0, le=1)
     jitter: float = Field(default=0.0, ge=0, le=1)
     random_side: bool = False

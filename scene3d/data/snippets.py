@@ -89,7 +89,7 @@ class Snippets(Dataset[Frames]):
         if config.wants("voxels"):
             for scene in scenes:
                 check_label_map(scene.voxels)
-        self._indices = [index_scene(scene) for scene in scenes]
+        self._indices = [index_scene(scene, config.region) for scene in scenes]
         self._reader = ViewReader(config.height, config.width, keep=config.cache == "memory")
         if samples is None:
             self._items = [_Item(i, f) for i, index in enumerate(self._indices) for f in self._references(index)]
@@ -171,6 +171,8 @@ class Snippets(Dataset[Frames]):
         sides = (False, True) if self.training and self.config.random_side else (False,)
         frames = sorted({frame for _, frame in index.shots})
         frames = [frame for frame in frames if first <= frame <= last and frame % self.config.every == 0]
+        if self.config.without_every is not None:
+            frames = [frame for frame in frames if frame % self.config.without_every != 0]
         return [frame for frame in frames if any(self._usable(index, frame, swap=swap) for swap in sides)]
 
     def _usable(self, index: Index, frame: int, *, swap: bool) -> bool:

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from scene3d.config import Config
 from scene3d.data.snippet_config import SnippetConfig, TruthKind, ViewSpec
@@ -45,6 +45,8 @@ class Splits(Config):
         test: names of drives to report on.
         lists: files that name single frames and their sides, instead of drives. Only they are references of samples.
         fit: allows a drive in several splits. What is measured then is a fit, not generalisation.
+        hold_out: of every drive, the frames whose number is a multiple of this are of `val` and `test`, the others of
+            `train`, which names the drives of all three; for methods that fit one scene and are asked for new views.
         snippets: what a sample holds.
         scoring: what a sample holds at evaluation; None is `snippets`.
     """
@@ -55,6 +57,7 @@ class Splits(Config):
     test: tuple[str, ...] = ()
     lists: SplitLists = SplitLists()
     fit: bool = False
+    hold_out: int | None = Field(default=None, gt=1)
     snippets: SnippetConfig = SnippetConfig()
     scoring: SnippetConfig | None = None
 
@@ -63,6 +66,8 @@ class Splits(Config):
         for split in SPLITS:
             if getattr(self, split) and getattr(self.lists, split):
                 raise ValueError(f"{split}: names drives, and lists.{split} names frames; leave one of them out")
+        if self.hold_out is not None and any((self.val, self.test, *(getattr(self.lists, s) for s in SPLITS))):
+            raise ValueError("hold_out: val, test and lists name drives or frames besides; leave them or hold_out out")
         if self.lists.train is not None and self.snippets.random_side:
             raise ValueError("snippets.random_side: lists.train says the side of each sample; leave one of them out")
         if self.fit:
@@ -87,6 +92,8 @@ class Splits(Config):
         names = self._drives(split)
         if names:
             return self.read(names)
+        if self.hold_out is not None:
+            return self.read(None)
         if split != "train" or self.train is not None:
             raise ConfigError(f"data.{split}: names no drive of {self.root}")
         taken = set() if self.fit else {*self._drives("val"), *self._drives("test")}
@@ -97,7 +104,8 @@ class Splits(Config):
 
     def has(self, split: Split) -> bool:
         """Whether a split names any drive or list of its own."""
-        return bool(getattr(self, split)) or getattr(self.lists, split) is not None
+        listed = bool(getattr(self, split)) or getattr(self.lists, split) is not None
+        return listed or self.hold_out is not None
 
     def build(
         self,
@@ -126,6 +134,9 @@ class Splits(Config):
         config = config.model_copy(update={"voxel_space": voxel_space})
         if truth is not None and not varied:
             config = config.model_copy(update={"truth": truth})
+        if self.hold_out is not None:
+            key = "without_every" if split == "train" else "every"
+            config = config.model_copy(update={key: self.hold_out})
         self._check_lists()
         samples = self._samples(split)
         return Snippets(self.scenes(split), config, training=varied, seed=seed, samples=samples)
@@ -159,7 +170,7 @@ class Splits(Config):
         samples = self._samples(split)
         if samples is not None:
             return tuple(sorted({sample.drive for sample in samples}))
-        return getattr(self, split) or ()
+        return getattr(self, "train" if self.hold_out is not None else split) or ()
 
     def _check_lists(self) -> None:
         """Nothing is chosen on what is reported: no frame of the test split, seen from whichever side, is elsewhere.

@@ -27,19 +27,19 @@ from scene3d.data.transforms_json import read_transforms_json
 from scene3d.errors import DataError, UsageError, wrong_file
 from scene3d.structures.scene import Scene
 
-PHOTOGRAPHS: tuple[tuple[Layout, Callable[[Path], list[Scene]]], ...] = (
-    (POSED, read_posed_images),
-    (NEUS, read_neus),
-    (TRANSFORMS_JSON, read_transforms_json),
-    (MIDDLEBURY, read_middlebury),
-    (COLMAP, read_colmap),
-    (TUM, read_tum_rgbd),
-    (SEVEN_SCENES, read_seven_scenes),
+PHOTOGRAPHS: tuple[tuple[str, Layout, Callable[[Path], list[Scene]]], ...] = (
+    ("posed_images", POSED, read_posed_images),
+    ("neus", NEUS, read_neus),
+    ("transforms_json", TRANSFORMS_JSON, read_transforms_json),
+    ("middlebury", MIDDLEBURY, read_middlebury),
+    ("colmap", COLMAP, read_colmap),
+    ("tum_rgbd", TUM, read_tum_rgbd),
+    ("seven_scenes", SEVEN_SCENES, read_seven_scenes),
 )
-"""Data sets of one scene a folder, and their readers; the first whose mark is there is taken."""
+"""Data sets of one scene a folder: kind, layout and reader; the first whose mark is there is taken."""
 
 LAYOUTS = "a KITTI raw, KITTI odometry, KITTI-360 or Cityscapes tree, or a folder with one of " + ", ".join(
-    layout.what for layout, _ in PHOTOGRAPHS
+    layout.what for _, layout, _ in PHOTOGRAPHS
 )
 
 
@@ -85,10 +85,15 @@ def drives_of(root: Path) -> list[DriveFolders]:
         return [DriveFolders((f,), partial(read_kitti_raw, root, [f.name])) for f in folders]
     if image_folder(root) is not None:
         return [DriveFolders(city_folders(root, city), partial(read_cityscapes, root, [city])) for city in cities(root)]
-    for layout, read in PHOTOGRAPHS:
+    for _, layout, read in PHOTOGRAPHS:
         if found := layout.found(root):
             return [DriveFolders((folder,), partial(read, folder), numbered=False) for folder in found]
     raise wrong_file(root, expected=LAYOUTS, got="none of them" if root.is_dir() else "no such folder")
+
+
+def kind_of_photographs(root: Path | str) -> str | None:
+    """Which kind of data config reads a folder of photographs with cameras; None where no layout fits."""
+    return next((kind for kind, layout, _ in PHOTOGRAPHS if layout.found(Path(root))), None)
 
 
 def read_drive(root: Path | str, name: str | None = None) -> Scene:

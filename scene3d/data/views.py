@@ -77,6 +77,7 @@ class ViewReader:
     def __init__(self, height: int, width: int, *, keep: bool = False) -> None:
         self.height, self.width, self.keep = height, width, keep
         self._images: dict[object, Pixels] = {}
+        self._masks: dict[object, Tensor] = {}
         self._hints: dict[Path, Tensor] = {}
         self._lookups: dict[object, Lookup] = {}
 
@@ -100,8 +101,14 @@ class ViewReader:
         Raises:
             DataError: the file does not decode, or its size is not that of the shot's camera.
         """
-        bright = shot_mask(shot).to(torch.uint8) * 255
-        return self._shown(shot, bright.expand(3, -1, -1)).image[0] > 127
+        key = (shot.mask, _view_key(shot))
+        if key not in self._masks:
+            bright = shot_mask(shot).to(torch.uint8) * 255
+            mask = self._shown(shot, bright.expand(3, -1, -1)).image[0] > 127
+            if not self.keep:
+                return mask
+            self._masks[key] = mask
+        return self._masks[key]
 
     def _shown(self, shot: Shot, image: UInt8[Tensor, "3 h w"]) -> Pixels:
         if shot.virtual is None:

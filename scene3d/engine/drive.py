@@ -16,7 +16,7 @@ from scene3d.errors import UsageError
 from scene3d.geometry.se3 import invert
 from scene3d.structures.drive import DriveStep
 from scene3d.structures.frames import Frames
-from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
+from scene3d.structures.prediction import DepthPrediction, Prediction
 from scene3d.structures.scene import Shot
 
 Places = Literal["auto", "given", "estimated"]
@@ -151,7 +151,7 @@ def _previous_to_cam(
 
 def _depth_of(prediction: Prediction) -> DepthPrediction:
     """The depth alone, on the CPU."""
-    if isinstance(prediction, CompletionPrediction):
+    if not isinstance(prediction, DepthPrediction):
         prediction = DepthPrediction(depth=prediction.depth, K=prediction.K, is_metric=prediction.is_metric)
     values = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
     moved: dict[str, Any] = {k: v.detach().cpu() for k, v in values.items() if isinstance(v, Tensor)}

@@ -71,7 +71,9 @@ def evaluate(
     notes = () if fit_data is not None else ("No training data given: no baselines, and no fitted thresholds.",)
     found = scorer.tables()
     if not found:
-        raise DataError(f"{split}: none of the {len(chosen)} frames holds depth, voxels or labels to compare with")
+        raise DataError(
+            f"{split}: none of the {len(chosen)} frames holds depth, voxels, labels or a view to compare with"
+        )
     return Report(
         split=split,
         frames=len(chosen),

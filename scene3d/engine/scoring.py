@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, Rules
+from scene3d.engine.view_scoring import ViewScorer
 from scene3d.evaluation import completion, tables
 from scene3d.evaluation.baselines import DEPTH_SHELL, MEAN_GRID
 from scene3d.evaluation.calibration import Reliability, reliability
@@ -34,7 +35,7 @@ from scene3d.geometry.occupancy import occupancy_probability
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES
-from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
+from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction, SurfacePrediction
 from scene3d.structures.tables import Table
 
 OURS_STORED = "ours, threshold of the weights"
@@ -70,6 +71,7 @@ class Scorer:
         self._inside: list[tuple[float, float]] = []
         self._slices: dict[str, list[SliceFigures]] = defaultdict(list)
         self._frames = 0
+        self._views = ViewScorer()
 
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
         """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
@@ -81,6 +83,8 @@ class Scorer:
             )
             if isinstance(prediction, DepthPrediction) and prediction.deviation is not None:
                 self._score_deviation(prediction, prediction.deviation, true)
+        if isinstance(prediction, SurfacePrediction):
+            self._views.add(prediction, frames)
         if not isinstance(prediction, CompletionPrediction):
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
@@ -232,6 +236,7 @@ class Scorer:
         found = []
         if self._depth:
             found.append(self._depth_table())
+        found += self._views.tables()
         if self._inside:
             found.append(tables.deviation_table(self._inside))
         for region in REGIONS if self._counts else ():

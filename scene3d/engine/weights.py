@@ -58,8 +58,8 @@ def save_weights(
         tensors: such as a `state_dict`.
         recipe: a plain tree, see `scene3d.config.dump`.
         notes: plain values to keep beside it.
-        dtype: of floating-point tensors in the file, such as `torch.float16` for half the size; None keeps
-            theirs.
+        dtype: of floating-point tensors in the file, such as `torch.float16` for half the size, but for those of
+            double precision; None keeps theirs.
     """
     metadata = {
         "format": FORMAT,
@@ -170,7 +170,9 @@ def start_from(module: nn.Module, source: Path | str, *, into: str = "", part: s
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     # A clone: safetensors refuses tensors that share memory.
     kept = tensor.detach().cpu().clone().contiguous()
-    return kept.to(dtype) if dtype is not None and kept.is_floating_point() else kept
+    # What is kept in double precision, such as where a scene lies in the world, is meant to be.
+    lower = dtype is not None and kept.is_floating_point() and kept.dtype != torch.float64
+    return kept.to(dtype) if lower else kept
 
 
 def _header_bytes(content: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
 from kornia.metrics import ssim as ssim_map
@@ -12,6 +13,56 @@ from scene3d.errors import UsageError
 
 WINDOW = 11
 """Edge of SSIM's window, whose weights are a Gaussian of deviation 1.5 pixels."""
+
+
+@dataclass(frozen=True)
+class ViewScores:
+    """Figures of one rendered view; those of a mask are None where there is none, or nothing in it.
+
+    Attributes:
+        psnr: dB, of the whole view.
+        ssim: likewise.
+        psnr_inside: dB, of the pixels of the object.
+        ssim_inside: of the windows about them.
+        psnr_outside: dB, of the other pixels.
+        iou: of the silhouettes.
+    """
+
+    psnr: float
+    ssim: float
+    psnr_inside: float | None = None
+    ssim_inside: float | None = None
+    psnr_outside: float | None = None
+    iou: float | None = None
+
+
+def score_view(
+    rendered: Float[Tensor, "3 H W"],
+    true: Float[Tensor, "3 H W"],
+    silhouette: Bool[Tensor, "H W"],
+    mask: Bool[Tensor, "H W"] | None = None,
+) -> ViewScores:
+    """Compare a rendered view with a photograph, as a whole and, where there is a mask, in it and outside of it.
+
+    Args:
+        rendered, true: RGB in [0, 1].
+        silhouette: where the surface is rendered.
+        mask: where the object is.
+
+    Raises:
+        UsageError: the images are smaller than the window of SSIM.
+    """
+    whole = psnr(rendered, true), ssim(rendered, true)
+    if mask is None:
+        return ViewScores(*whole)
+    edge = WINDOW // 2
+    return ViewScores(
+        *whole,
+        psnr_inside=psnr(rendered, true, mask) if mask.any() else None,
+        ssim_inside=ssim(rendered, true, mask) if mask[edge:-edge, edge:-edge].any() else None,
+        psnr_outside=psnr(rendered, true, ~mask) if not mask.all() else None,
+        iou=silhouette_iou(silhouette, mask),
+    )
 
 
 def psnr(

@@ -13,6 +13,9 @@ from torch import Tensor
 from scene3d.errors import DataError
 from scene3d.geometry.se3 import transform
 
+Fit = Literal["within", "around"]
+"""How a ball lies to a box: see `similarity_of_box`."""
+
 OUTLYING = 3.0
 """Points further from the middle than this many median distances are not of the surface."""
 
@@ -64,7 +67,7 @@ def similarity_of_ball(centre: Float[Tensor, "3"], radius: float) -> Similarity:
     return Similarity(world_to_unit=world_to_unit, unit_to_world=unit_to_world)
 
 
-def similarity_of_box(bounds: Float[Tensor, "2 3"], fit: Literal["within", "around"] = "within") -> Similarity:
+def similarity_of_box(bounds: Float[Tensor, "2 3"], fit: Fit = "within") -> Similarity:
     """The ball of a box.
 
     Args:

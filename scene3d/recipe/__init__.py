@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scene3d.engine.predictor import Predictor
 from scene3d.recipe.recipe import MethodConfig, Recipe, load_recipe
+from scene3d.recipe.reconstruction import Reconstruction, reconstruct, surface_recipe
 from scene3d.recipe.trained import calibrate, evaluate, export, load, packaged
 from scene3d.recipe.training import depth_truth, match, rehearse, train, training_view
 
@@ -11,6 +12,7 @@ __all__ = [
     "MethodConfig",
     "Predictor",
     "Recipe",
+    "Reconstruction",
     "calibrate",
     "depth_truth",
     "evaluate",
@@ -19,7 +21,9 @@ __all__ = [
     "load_recipe",
     "match",
     "packaged",
+    "reconstruct",
     "rehearse",
+    "surface_recipe",
     "train",
     "training_view",
 ]

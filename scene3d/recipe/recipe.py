@@ -14,12 +14,18 @@ from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.trainer import TrainConfig
 from scene3d.methods.fused_depth import FusedDepthConfig
 from scene3d.methods.multiframe_depth import MultiframeDepthConfig
+from scene3d.methods.neural_surface import NeuralSurfaceConfig
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig
 from scene3d.methods.single_depth import SingleDepthConfig
 
 MethodConfig = Annotated[
-    SceneCompletionConfig | SceneSemanticsConfig | SingleDepthConfig | MultiframeDepthConfig | FusedDepthConfig,
+    SceneCompletionConfig
+    | SceneSemanticsConfig
+    | SingleDepthConfig
+    | MultiframeDepthConfig
+    | FusedDepthConfig
+    | NeuralSurfaceConfig,
     Field(discriminator="kind"),
 ]
 """Every method that a recipe may name."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from scene3d.compat.bts import load_bts
 from scene3d.compat.manydepth import load_manydepth, load_monodepth2
+from scene3d.compat.neus import load_neus
 from scene3d.compat.scenedino import load_scenedino
 from scene3d.compat.torch_files import Released
 from scene3d.config import apply_overrides, dump, parse
@@ -23,6 +24,7 @@ from scene3d.engine.finishing import find_calibration
 from scene3d.engine.fitting import Progress
 from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.provenance import of_data, of_weights
+from scene3d.engine.surface_scores import surface_scores
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
 from scene3d.evaluation.occupancy import SCANS
@@ -38,9 +40,10 @@ RELEASED: dict[str, Callable[[str], Released]] = {
     "bts": load_bts,
     "manydepth": load_manydepth,
     "monodepth2": load_monodepth2,
+    "neus": load_neus,
     "scenedino": load_scenedino,
 }
-"""Folders of other people's weights, by what stands before the colon."""
+"""Folders and files of other people's weights, by what stands before the colon."""
 
 
 A_FIT = (
@@ -54,7 +57,8 @@ def load(path_or_name: Path | str, device: str = "auto") -> Predictor:
 
     Args:
         path_or_name: a run folder, a .safetensors file, the name of packaged weights, such as "street", or a folder
-            as other people released it: "bts:FOLDER", "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER".
+            as other people released it: "bts:FOLDER", "manydepth:FOLDER", "monodepth2:FOLDER", "scenedino:FOLDER", or
+            such a file: "neus:FILE".
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:
@@ -77,6 +81,9 @@ def evaluate(
     device: str = "auto",
     data: Any = None,
     changes: Iterable[str] = (),
+    mesh: Path | str | None = None,
+    threshold: float | None = None,
+    surface_protocol: Literal["sampled", "DTU"] = "sampled",
     progress: Progress | None = None,
 ) -> Report:
     """Score trained weights on a split of their recipe's data, beside baselines fitted on its training split.
@@ -88,9 +95,13 @@ def evaluate(
         data: a data config to use instead of the recipe's, for weights that came from elsewhere. One whose `train`
             names no drive is scored without baselines.
         changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
+        mesh: true surface, a mesh or a point cloud in the world, to compare the method's with.
+        threshold: of precision and recall against it; None is 1 % of the diagonal of its box.
+        surface_protocol: see `scene3d.engine.surface_scores`.
         progress: called with what is being done, how far, and of how much.
 
     Raises:
+        UsageError: a mesh is given, and the method has no surface.
         ConfigError: a change is wrong, or is of what was trained.
     """
     recipe, weights, source = _stored(path_or_name)
@@ -118,7 +129,12 @@ def evaluate(
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
     )
-    return replace(report, notes=(*report.notes, A_FIT)) if data.fit else report
+    if data.fit:
+        report = replace(report, notes=(*report.notes, A_FIT))
+    if mesh is None:
+        return report
+    table = surface_scores(predictor.method, mesh, threshold=threshold, protocol=surface_protocol)
+    return replace(report, tables=(*report.tables, table))
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:

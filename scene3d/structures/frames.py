@@ -27,6 +27,8 @@ class Frames:
         names: one a snippet, for messages and dumps: "drive frame sensor".
         offset: how many frames after the reference each view was taken; 0 for other cameras of its instant.
         cam_to_world: None where it is to be estimated.
+        unit_to_world: places the unit ball of the region of interest in the world; None where nothing is said of such.
+        mask: True where the object of the scene is; None where nobody said.
         posed: False on views whose `cam_to_world` is to be estimated, which then is the identity; None where
             `cam_to_world` holds for all that are present.
         depth: along z; 0 where nothing was measured.
@@ -49,6 +51,8 @@ class Frames:
     names: tuple[str, ...] = ()
     offset: Int[Tensor, "B V"] | None = None
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
+    unit_to_world: Float[Tensor, "B 4 4"] | None = None
+    mask: Bool[Tensor, "B V H W"] | None = None
     posed: Bool[Tensor, "B V"] | None = None
     depth: Float[Tensor, "B V H W"] | None = None
     truth: Float[Tensor, "B full_H full_W"] | None = None

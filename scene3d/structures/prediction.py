@@ -70,4 +70,27 @@ class CompletionPrediction:
     calibration: OccupancyCalibration | None = None
 
 
-Prediction = DepthPrediction | CompletionPrediction
+@dataclass(frozen=True, kw_only=True)
+class SurfacePrediction:
+    """B views of a reconstructed surface.
+
+    Attributes:
+        colour: RGB in [0, 1].
+        depth: along z, of the unit of the world; 0 where the ray meets no surface.
+        normals: of the surface, outward unit vectors in the world; 0 where the ray meets none.
+        opacity: how much of the ray the surface stops, in [0, 1].
+        K: of the views, pixels.
+        alone: the colours are those of the object before black, where the images show it before something else.
+        is_metric: as in `DepthPrediction`; a surface has the scale of the transforms.
+    """
+
+    colour: Float[Tensor, "B 3 H W"]
+    depth: Float[Tensor, "B H W"]
+    normals: Float[Tensor, "B 3 H W"]
+    opacity: Float[Tensor, "B H W"]
+    K: Float[Tensor, "B 3 3"]
+    alone: bool
+    is_metric: bool = True
+
+
+Prediction = DepthPrediction | CompletionPrediction | SurfacePrediction

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from scene3d.data.images import write_bytes
+from scene3d.errors import wrong_file
 from scene3d.structures.solids import Mesh, PointCloud
 
 _GRID_TO_GLTF = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
@@ -38,6 +40,29 @@ def write_mesh(path: Path | str, mesh: Mesh) -> None:
         colours = None if colours is None else _linear(colours)
     made = trimesh.Trimesh(vertices, mesh.faces.cpu().numpy(), vertex_colors=colours, process=False)
     write_bytes(path, _bytes(made.export(file_type=path.suffix[1:])))
+
+
+def read_surface(path: Path | str) -> Mesh | PointCloud:
+    """A mesh or a point cloud from a file that trimesh reads (PLY, OBJ, GLB, STL), in its own axes.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds neither.
+    """
+    import trimesh
+
+    try:
+        found = trimesh.load(Path(path), process=False)
+        found = found.to_geometry() if isinstance(found, trimesh.Scene) else found
+    except Exception as error:  # trimesh raises many kinds; each means that it is not to be read
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise wrong_file(path, expected="a mesh or a point cloud", got=reason) from None
+    vertices = torch.from_numpy(np.array(getattr(found, "vertices", np.empty((0, 3))), dtype=np.float64)).float()
+    if len(vertices) == 0:
+        raise wrong_file(path, expected="a mesh or a point cloud", got="nothing in it")
+    faces = getattr(found, "faces", None)
+    if faces is None or len(faces) == 0:
+        return PointCloud(points=vertices)
+    return Mesh(vertices=vertices, faces=torch.from_numpy(np.array(faces, dtype=np.int64)))
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:

@@ -131,8 +131,11 @@ class HashField:
     def _grid(self, points: Tensor) -> tuple[Tensor, Tensor, list[int], list[int]]:
         """As the operator takes it: points in the unit cube, and only the levels that count."""
         starts = self.network.starts[: self.levels + 1]
+        # A slice of all of the table would cost its backward a copy of it.
+        whole = self.levels == self.network.config.levels
+        table = self.network.table if whole else self.network.table[: starts[-1]]
         in_cube = (points / self.network.config.bound + 1) / 2
-        return in_cube, self.network.table[: starts[-1]], self.network.config.resolutions[: self.levels], starts
+        return in_cube, table, self.network.config.resolutions[: self.levels], starts
 
     def _joined(self, points: Tensor, held: Tensor) -> Tensor:
         empty = points.new_zeros(len(points), self.network.mlp.inputs - 3 - held.shape[1])

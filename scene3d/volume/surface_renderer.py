@@ -35,6 +35,7 @@ class SurfaceRendering:
         inside: whether they lie within the unit sphere.
         sdf: at the points.
         gradients: of the signed distance there; an eikonal term wants them of length 1.
+        beside: what the field said at the points that it was asked at besides.
     """
 
     colour: Float[Tensor, "R 3"]
@@ -47,6 +48,7 @@ class SurfaceRendering:
     inside: Bool[Tensor, "N"]  # noqa: UP037
     sdf: Float[Tensor, "N"]  # noqa: UP037
     gradients: Float[Tensor, "N 3"]
+    beside: SurfaceSample
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def render_surface(
     anneal: float = 1.0,
     background: Background | None = None,
     whole: March | None = None,
+    beside: Float[Tensor, "K 3"] | None = None,
 ) -> SurfaceRendering:
     """Ask a surface, and what lies around it, in sections of rays, and composite the answers.
 
@@ -80,12 +83,13 @@ def render_surface(
         background: what is seen of sections outside of the unit sphere, where it takes the place of the surface. None
             leaves these to the surface.
         whole: with a background, all sections: on every ray those of `sections`, then those beyond.
+        beside: more points that the field is asked at; with those along the rays, which costs less than by themselves.
 
     Returns:
         Gradients flow to all but `anneal`, and from the field's gradients too.
     """
     middles = _middles(origins, directions, sections)
-    sample = field(middles.points)
+    sample, others = _ask(field, middles.points, beside)
     inside = middles.points.norm(dim=1) < 1
     normals = field.normals(sample)
     colours = field.colour(middles.points, middles.directions, sample)
@@ -104,7 +108,14 @@ def render_surface(
         places = _places(sections.offsets, whole.offsets, len(inside))[inside]
         near = _Layer(places, opacity[inside], features[inside], middles.distances[inside])
         seen = _before_background(near, background, _middles(origins, directions, whole), whole.offsets)
-    return _rendering(seen, middles.points, inside, sample)
+    return _rendering(seen, middles.points, inside, sample, others)
+
+
+def _ask(field: SurfaceField, points: Tensor, beside: Tensor | None) -> tuple[SurfaceSample, SurfaceSample]:
+    """What the field says along the rays, and beside them."""
+    found = field(points if beside is None else torch.cat([points, beside]))
+    count = len(points)
+    return SurfaceSample(*(part[:count] for part in found)), SurfaceSample(*(part[count:] for part in found))
 
 
 def _middles(origins: Tensor, directions: Tensor, sections: March) -> _Middles:
@@ -151,7 +162,9 @@ def _before_background(
     return composite(opacity[order], features[order], depth[order], offsets)
 
 
-def _rendering(seen: Composite, points: Tensor, inside: Tensor, sample: SurfaceSample) -> SurfaceRendering:
+def _rendering(
+    seen: Composite, points: Tensor, inside: Tensor, sample: SurfaceSample, beside: SurfaceSample
+) -> SurfaceRendering:
     return SurfaceRendering(
         colour=seen.features[:, :3],
         opacity=seen.opacity,
@@ -163,4 +176,5 @@ def _rendering(seen: Composite, points: Tensor, inside: Tensor, sample: SurfaceS
         inside=inside,
         sdf=sample.sdf,
         gradients=sample.gradient,
+        beside=beside,
     )

@@ -9,7 +9,7 @@ outside of the sphere is sampled as in Zhang et al., "NeRF++", 2020.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -40,6 +40,7 @@ class SurfaceSamplingConfig(Config):
         outside: samples beyond far, even in inverse distance; 0 where there is no background.
     """
 
+    kind: Literal["hierarchical"] = "hierarchical"
     uniform: PositiveInt = 64
     rounds: NonNegativeInt = 4
     per_round: PositiveInt = 16
@@ -95,6 +96,19 @@ def sphere_limits(
     """
     closest = -(origins * directions).sum(dim=1) / directions.square().sum(dim=1)
     return closest - 1, closest + 1
+
+
+def ball_limits(
+    origins: Float[Tensor, "R 3"], directions: Float[Tensor, "R 3"]
+) -> tuple[Float[Tensor, "R"], Float[Tensor, "R"]]:  # noqa: UP037
+    """Distances at which each ray enters the unit sphere, at least 0, and leaves it.
+
+    A ray that misses it has both, or far alone, where it comes closest to the origin: nothing lies between them.
+    """
+    closest = -(origins * directions).sum(dim=1)
+    aside = (origins + closest[:, None] * directions).square().sum(dim=1)
+    half = (1 - aside).clamp(min=0).sqrt()
+    return (closest - half).clamp(min=0), closest + half
 
 
 def uniform_distances(

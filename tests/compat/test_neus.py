@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from scene3d.compat.neus import load_neus_fields
+from scene3d.compat.neus import load_neus, load_neus_fields
 from scene3d.errors import CheckpointError
+from scene3d.fusion.meshing import MeshingConfig
 from scene3d.ops.neus_alpha import neus_alpha
 from scene3d.volume.background import SphereBackground, SphereBackgroundConfig
 from scene3d.volume.fourier_sdf import FourierSdfConfig
@@ -231,3 +232,13 @@ def test_a_file_that_is_none_of_tensors_is_refused(tmp_path: Path):
     path.write_bytes(b"\x80\x04N.")
     with pytest.raises(CheckpointError, match="expected tensors and plain values"):
         load_neus_fields(path)
+
+
+def test_a_published_checkpoint_is_a_method_that_predicts_and_meshes(shared_golden: Path, golden: Golden):
+    method = load_neus(shared_golden / "neus_checkpoint.pth").method
+    fields = load_neus_fields(shared_golden / "neus_checkpoint.pth")
+    field = method.surface.field()
+    close(field.surface.distance(golden["points"]), fields.surface.field().surface.distance(golden["points"]))
+    assert torch.equal(method.unit_to_world, torch.eye(4, dtype=torch.float64))
+    mesh = method.mesh(MeshingConfig(cells=32))
+    assert (mesh.vertices.norm(dim=1) <= 1).all() and len(mesh.faces) > 100

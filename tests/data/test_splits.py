@@ -32,6 +32,20 @@ def names(snippets) -> list[str]:
     return [snippets.name(i) for i in range(len(snippets))]
 
 
+def test_frames_that_are_held_out_are_scored_and_not_learned_from(tree: Path):
+    held = {"hold_out": 2, "train": ["00"], "snippets": {**SNIPPETS, "require": "reference"}}
+    learned, scored = data(tree, **held).build("train"), data(tree, **held).build("val")
+    frames = [{samples.reference(i).frame for i in range(len(samples))} for samples in (learned, scored)]
+    assert frames[0] and all(frame % 2 for frame in frames[0])
+    assert frames[1] and all(frame % 2 == 0 for frame in frames[1])
+    assert names(data(tree, **held).build("test")) == names(scored)
+    # Looked at without being varied, the training's frames are still its own.
+    assert len(data(tree, **held).build("train", training=False)) == len(learned)
+    assert data(tree, **held).has("val")
+    with pytest.raises(ValidationError, match="hold_out: val, test and lists name drives"):
+        data(tree, hold_out=2, val=["01"])
+
+
 def test_only_the_listed_frames_and_sides_are_references(tree: Path):
     lists = {"test": a_list(tree, "test.txt", "1 3 r", "0 2 l")}
     samples = data(tree, lists=lists).build("test")

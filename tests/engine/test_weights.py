@@ -33,6 +33,12 @@ def test_half_precision_halves_floats_only(tmp_path):
     assert tensors["num_batches_tracked"].dtype == torch.int64
 
 
+def test_half_precision_leaves_what_is_kept_in_double(tmp_path):
+    placed = {"unit_to_world": torch.full((4, 4), 1e6 + 1 / 3, dtype=torch.float64)}
+    save_weights(tmp_path / "w.safetensors", placed, recipe={}, dtype=torch.float16)
+    assert torch.equal(load_weights(tmp_path / "w.safetensors").tensors["unit_to_world"], placed["unit_to_world"])
+
+
 def test_a_flipped_bit_anywhere_is_found(tmp_path):
     path = saved(tmp_path)
     whole = path.read_bytes()

@@ -7,7 +7,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from scene3d.errors import UsageError
-from scene3d.evaluation.views import psnr, silhouette_iou, ssim
+from scene3d.evaluation.views import psnr, score_view, silhouette_iou, ssim
 
 
 def test_psnr_by_hand():
@@ -89,3 +89,20 @@ def test_silhouettes_by_hand():
     # Rows 0-1 and 1-2 share 4 of 12 pixels.
     assert silhouette_iou(one, two) == silhouette_iou(two, one) == pytest.approx(1 / 3)
     assert silhouette_iou(one, ~one) == 0
+
+
+def test_a_view_is_scored_whole_in_its_mask_and_outside_of_it():
+    true = torch.full((3, 16, 16), 0.5)
+    mask = torch.zeros(16, 16, dtype=torch.bool)
+    mask[:, :8] = True
+    rendered = true + torch.where(mask, 0.1, 0.01)
+    silhouette = torch.zeros_like(mask)
+    silhouette[:, :10] = True
+    found = score_view(rendered, true, silhouette, mask)
+    assert found.psnr_inside == pytest.approx(20, abs=1e-4) and found.psnr_outside == pytest.approx(40, abs=1e-3)
+    assert found.psnr == pytest.approx(-10 * math.log10((0.01 + 0.0001) / 2), abs=1e-4)
+    assert found.iou == 0.8
+    alone = score_view(rendered, true, silhouette)
+    assert alone.psnr == found.psnr and alone.psnr_inside is None and alone.iou is None
+    nothing = score_view(rendered, true, silhouette, torch.zeros_like(mask))
+    assert nothing.psnr_inside is None and nothing.iou == 0

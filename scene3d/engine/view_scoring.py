@@ -1,0 +1,37 @@
+"""Rendered views of a surface against photographs, over the frames of an evaluation."""
+
+from __future__ import annotations
+
+from scene3d.engine.rules import OURS
+from scene3d.evaluation.surface_tables import views_table
+from scene3d.evaluation.views import ViewScores, score_view
+from scene3d.structures.frames import Frames
+from scene3d.structures.prediction import SurfacePrediction
+from scene3d.structures.tables import Table
+
+SOLID = 0.5
+"""Opacity from which a pixel belongs to a silhouette."""
+
+
+class ViewScorer:
+    """Adds view after view; `tables` lays out what came together."""
+
+    def __init__(self) -> None:
+        self._views: list[ViewScores] = []
+        self._alone = False
+
+    def add(self, prediction: SurfacePrediction, frames: Frames) -> None:
+        """Compare view 0; a method that shows the object alone is compared with the object before black."""
+        mask = None if frames.mask is None else frames.mask[0, 0]
+        true = frames.image[0, 0]
+        if prediction.alone and mask is not None:
+            self._alone, true = True, true * mask
+        silhouette = prediction.opacity[0] >= SOLID
+        self._views.append(score_view(prediction.colour[0].clamp(0, 1), true, silhouette, mask))
+
+    def tables(self) -> list[Table]:
+        """One table, or none where there was no view."""
+        if not self._views:
+            return []
+        shown = "the object alone, before black" if self._alone else "the images as they are"
+        return [views_table({OURS: self._views}, f"{shown}; mean over {len(self._views)} views")]

@@ -1,0 +1,304 @@
+"""The surface of one scene from posed photographs, learned by rendering it.
+
+Source: Wang et al., "NeuS: learning neural implicit surfaces by volume rendering", NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from scene3d.config import Config
+from scene3d.errors import DataError
+from scene3d.fusion.meshing import MeshingConfig, surface_mesh
+from scene3d.geometry.depth import ray_lengths
+from scene3d.losses import LossTerms
+from scene3d.losses.surface import colour_difference, eikonal, silhouette
+from scene3d.structures.frames import Frames
+from scene3d.structures.prediction import SurfacePrediction
+from scene3d.structures.solids import Mesh
+from scene3d.volume.background import SphereBackgroundConfig
+from scene3d.volume.image_rays import ImageRays, all_rays, draw_rays
+from scene3d.volume.surface_field import SurfaceConfig, SurfaceField
+from scene3d.volume.surface_occupancy import MarchSamplingConfig, SurfaceOccupancy
+from scene3d.volume.surface_renderer import SurfaceRendering, render_surface
+from scene3d.volume.surface_sampling import SurfaceSamplingConfig, place_sections
+
+SamplingConfig = Annotated[SurfaceSamplingConfig | MarchSamplingConfig, Field(discriminator="kind")]
+"""Every way to place sections along rays."""
+
+SOLID = 0.5
+"""Rays of at least this opacity meet the surface."""
+
+
+class PlainBackgroundConfig(Config):
+    """One colour behind the surface.
+
+    Attributes:
+        colour: with masks, what lies outside of them is painted in it; without, the images are taken to have it there.
+            "random" draws it for every ray anew, and needs masks.
+    """
+
+    kind: Literal["plain"] = "plain"
+    colour: Literal["random", "black", "white"] = "random"
+
+
+BackgroundConfig = Annotated[PlainBackgroundConfig | SphereBackgroundConfig, Field(discriminator="kind")]
+"""Every kind of surroundings."""
+
+
+class SurfaceLossConfig(Config):
+    """Weights of the loss terms, as published, and what they look at.
+
+    Attributes:
+        eikonal: that the gradient of the distance has length 1.
+        mask: of the silhouette, where the images have masks; 0 for none.
+        points: random ones in the unit ball where the eikonal term is asked for besides those along the rays.
+    """
+
+    eikonal: float = Field(0.1, ge=0)
+    mask: float = Field(0.1, ge=0)
+    points: NonNegativeInt = 0
+
+
+class RateScales(Config):
+    """Factors on the learning rate.
+
+    Attributes:
+        table: of a hash grid.
+        networks: of the distance, the colour and the background.
+        sharpness: of the one number that it is.
+    """
+
+    table: PositiveFloat = 1.0
+    networks: PositiveFloat = 1.0
+    sharpness: PositiveFloat = 1.0
+
+
+class NeuralSurfaceConfig(Config):
+    """What a neural surface can be told; defaults are the published ones without masks.
+
+    Attributes:
+        surface: signed distance, colours and sharpness.
+        background: what rays see behind it.
+        sampling: where rays ask.
+        rays: of a step, over all images of its batch.
+        inside: share of them that go through the masks.
+        steps: of the training, over which `anneal` and the levels of a hash grid are counted.
+        anneal: share of the training in which the opacity turns from independent of the angle of a ray to what the
+            published equation says; 0 with masks.
+        loss: weights.
+        scales: of the learning rate.
+        chunk: rays that are rendered at once when no gradient is needed.
+    """
+
+    kind: Literal["neural_surface"] = "neural_surface"
+    surface: SurfaceConfig = SurfaceConfig()
+    background: BackgroundConfig = SphereBackgroundConfig()
+    sampling: SamplingConfig = SurfaceSamplingConfig()
+    rays: PositiveInt = 512
+    inside: float = Field(0.0, ge=0, le=1)
+    steps: PositiveInt = 300_000
+    anneal: float = Field(1 / 6, ge=0, le=1)
+    loss: SurfaceLossConfig = SurfaceLossConfig()
+    scales: RateScales = RateScales()
+    chunk: PositiveInt = 2048
+
+    @model_validator(mode="after")
+    def _fitting(self) -> NeuralSurfaceConfig:
+        around = isinstance(self.background, SphereBackgroundConfig)
+        if around != bool(self.sampling.outside):
+            wanted = "some samples" if around else "none"
+            raise ValueError(
+                f"sampling.outside: expected {wanted} with a {self.background.kind} background, "
+                f"got {self.sampling.outside}"
+            )
+        return self
+
+    def build(self) -> NeuralSurface:
+        """The method."""
+        return NeuralSurface(self)
+
+
+class SeenRays(NamedTuple):
+    """What R rays see of a surface.
+
+    Attributes:
+        colour: RGB in [0, 1], with what is behind the surface.
+        distance: along the ray, units; 0 where it meets no surface.
+        normals: outward unit vectors; 0 where it meets none.
+        opacity: how much of the ray the surface stops, in [0, 1].
+    """
+
+    colour: Float[Tensor, "R 3"]
+    distance: Float[Tensor, "R"]  # noqa: UP037
+    normals: Float[Tensor, "R 3"]
+    opacity: Float[Tensor, "R"]  # noqa: UP037
+
+
+class NeuralSurface(nn.Module):
+    """Posed images of one scene to its surface.
+
+    The region of interest comes with the frames (`Frames.unit_to_world`) and is kept: it is part of what was learned.
+
+    Args:
+        config: see `NeuralSurfaceConfig`.
+    """
+
+    unit_to_world: Tensor
+
+    def __init__(self, config: NeuralSurfaceConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.surface = config.surface.build()
+        around, sampling = config.background, config.sampling
+        self.background = None if isinstance(around, PlainBackgroundConfig) else around.build()
+        self.occupancy = SurfaceOccupancy(sampling) if isinstance(sampling, MarchSamplingConfig) else None
+        self.register_buffer("unit_to_world", torch.eye(4, dtype=torch.float64))
+
+    def training_step(self, frames: Frames, step: int) -> LossTerms:
+        """Render random rays of the images and compare.
+
+        Raises:
+            DataError: the frames have no region of interest, no transforms, or no masks where these are needed.
+        """
+        config = self.config
+        self._keep_region(frames)
+        progress = min(step / config.steps, 1.0)
+        field = self.surface.field(progress)
+        if self.occupancy is not None and step % self.occupancy.config.refresh == 0:
+            self.occupancy.refresh(field)
+        rays = draw_rays(frames, self.unit_to_world, config.rays, config.inside)
+        anneal = 1.0 if config.anneal == 0 else min(progress / config.anneal, 1.0)
+        beside = _in_ball(config.loss.points, rays.origins)
+        seen = self._render(field, rays.origins, rays.directions, jitter=True, anneal=anneal, beside=beside)
+        behind, target = self._behind(rays, frames.names)
+        colour = seen.colour if behind is None else seen.colour + (1 - seen.opacity)[:, None] * behind
+        terms = {
+            "colour": colour_difference(colour, target),
+            "eikonal": eikonal(torch.cat([seen.gradients[seen.inside], seen.beside.gradient])),
+        }
+        weights = {"colour": 1.0, "eikonal": config.loss.eikonal}
+        if rays.mask is not None and config.loss.mask:
+            terms["mask"] = silhouette(seen.surface.clamp(0, 1), rays.mask)
+            weights["mask"] = config.loss.mask
+        sections = torch.tensor(len(seen.sdf) / len(rays.origins))
+        return LossTerms(terms, weights, {"blur": 1 / field.sharpness.detach(), "sections a ray": sections})
+
+    @torch.no_grad()
+    def predict(self, frames: Frames) -> SurfacePrediction:
+        """Colour, depth, normals and opacity of view 0 of each snippet."""
+        height, width = frames.image.shape[-2:]
+        seen = [self.render_rays(*all_rays(frames, i, self.unit_to_world)) for i in range(len(frames.image))]
+        colour, distance, normals, opacity = (
+            torch.stack(list(part)).unflatten(1, (height, width)) for part in zip(*seen, strict=True)
+        )
+        lengths = ray_lengths(frames.K[:, 0], height, width).to(distance)
+        return SurfacePrediction(
+            colour=colour.permute(0, 3, 1, 2),
+            depth=distance * float(self.unit_to_world[0, 0]) / lengths,
+            normals=normals.permute(0, 3, 1, 2),
+            opacity=opacity,
+            K=frames.K[:, 0],
+            alone=self._plain() == "random",
+        )
+
+    @torch.no_grad()
+    def render_rays(self, origins: Float[Tensor, "R 3"], directions: Float[Tensor, "R 3"]) -> SeenRays:
+        """What rays in units see, in chunks; a background of random colour is black."""
+        field = self.surface.field()
+        seen = [
+            self._seen(field, *part)
+            for part in zip(origins.split(self.config.chunk), directions.split(self.config.chunk), strict=True)
+        ]
+        return SeenRays(*(torch.cat(part) for part in zip(*seen, strict=True)))
+
+    def mesh(self, config: MeshingConfig = MeshingConfig()) -> Mesh:  # noqa: B008  (frozen)
+        """The surface in the region of interest, in the world.
+
+        Raises:
+            DataError: there is none.
+        """
+        return surface_mesh(self.surface.field(), self.unit_to_world, config)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The table of a hash grid, the networks and the sharpness, each with its factor."""
+        scales = self.config.scales
+        names = {"table": scales.table, "sharpness": scales.sharpness}
+        groups: dict[str, list[nn.Parameter]] = {"table": [], "sharpness": [], "networks": []}
+        for name, parameter in self.named_parameters():
+            part = next((part for part in names if f".{part}" in name), "networks")
+            groups[part].append(parameter)
+        names["networks"] = scales.networks
+        return [{"params": params, "scale": names[part]} for part, params in groups.items() if params]
+
+    def _keep_region(self, frames: Frames) -> None:
+        if frames.unit_to_world is None:
+            name = frames.names[0] if frames.names else "frames"
+            raise DataError(f"{name}: expected a region of interest, got none", hint="data.snippets.region: {}")
+        self.unit_to_world.copy_(frames.unit_to_world[0])
+
+    def _render(
+        self,
+        field: SurfaceField,
+        origins: Tensor,
+        directions: Tensor,
+        *,
+        jitter: bool,
+        anneal: float = 1.0,
+        beside: Tensor | None = None,
+    ) -> SurfaceRendering:
+        if self.occupancy is not None:
+            placed = self.occupancy.place(field, origins, directions, jitter=jitter)
+        else:
+            assert isinstance(self.config.sampling, SurfaceSamplingConfig)
+            placed = place_sections(field.surface.distance, origins, directions, self.config.sampling, jitter=jitter)
+        return render_surface(
+            field,
+            origins,
+            directions,
+            placed.surface,
+            anneal=anneal,
+            background=self.background,
+            whole=placed.whole,
+            beside=beside,
+        )
+
+    def _seen(self, field: SurfaceField, origins: Tensor, directions: Tensor) -> SeenRays:
+        seen = self._render(field, origins, directions, jitter=False)
+        solid = (seen.surface >= SOLID).to(seen.surface)
+        distance = solid * seen.distance / seen.surface.clamp(min=SOLID)
+        normals = nn.functional.normalize(seen.normals, dim=1) * solid[:, None]
+        colour = seen.colour + (1 - seen.opacity)[:, None] if self._plain() == "white" else seen.colour
+        return SeenRays(colour, distance, normals, seen.surface)
+
+    def _plain(self) -> str | None:
+        """The one colour behind the surface, where it is one."""
+        background = self.config.background
+        return background.colour if isinstance(background, PlainBackgroundConfig) else None
+
+    def _behind(self, rays: ImageRays, names: tuple[str, ...]) -> tuple[Tensor | None, Tensor]:
+        """What is behind the surface, None where that is rendered, and what the rays are to see."""
+        kind = self._plain()
+        if kind is None:
+            return None, rays.colour
+        if kind == "random" and rays.mask is None:
+            raise DataError(
+                f"{names[0] if names else 'frames'}: expected masks, for a random background, got none",
+                hint="data.snippets.masks: true, or method.background: {kind: sphere}",
+            )
+        behind = torch.rand_like(rays.colour)
+        if kind != "random":
+            behind = torch.full_like(rays.colour, float(kind == "white"))
+        return behind, rays.colour if rays.mask is None else torch.where(rays.mask[:, None], rays.colour, behind)
+
+
+def _in_ball(count: int, like: Tensor) -> Float[Tensor, "N 3"]:
+    """Random points, uniform in the unit ball."""
+    reach = torch.rand(count, 1, device=like.device, dtype=like.dtype) ** (1 / 3)
+    drawn = torch.randn(count, 3, device=like.device, dtype=like.dtype)
+    return nn.functional.normalize(drawn, dim=1) * reach

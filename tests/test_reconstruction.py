@@ -1,0 +1,164 @@
+"""From a folder of photographs to a mesh in one call, and what is refused on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from scene3d.config import dump, parse
+from scene3d.errors import DataError, UsageError
+from scene3d.fusion.mesh_cleaning import CleaningConfig
+from scene3d.fusion.meshing import MeshingConfig
+from scene3d.recipe import Recipe, evaluate, load, reconstruct, surface_recipe, train
+from tests.globe_tree import write_globe
+from tests.methods.globes import CENTRE, RADIUS
+
+
+@pytest.fixture(scope="module")
+def globe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_globe(tmp_path_factory.mktemp("data") / "globe")
+
+
+def smaller(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with networks for CPU seconds."""
+    tree = dump(recipe)
+    sdf = {"kind": "hash", "levels": 6, "coarsest": 4, "finest": 64, "table_bits": 12, "width": 32, "radius": 0.3}
+    tree["method"]["surface"] |= {"sdf": sdf, "colour": {"width": 32, "layers": 2}}
+    tree["method"] |= {"rays": 128, "sampling": {"kind": "march", "cells": 32, "refresh": 16}, "steps": steps}
+    tree["method"]["scales"] = {"networks": 0.3, "sharpness": 1.0}
+    tree["train"] |= {"steps": steps, "save_every": 20}
+    return parse(Recipe, tree, "test")
+
+
+def test_a_folder_becomes_a_mesh_in_the_world(globe: Path, tmp_path: Path):
+    options = {"meshing": MeshingConfig(cells=64), "cleaning": CleaningConfig(dilation=4.0), "turn": 2}
+    made = reconstruct(globe, tmp_path / "out", steps=60, longest=48, **options)
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in made.files}
+    assert {"mesh.ply", "mesh.glb", "report.html", "report.json", "turntable.mp4"} <= names
+    assert {"views/globe_0000000000_left.png", "views/globe_0000000008_left.png"} <= names
+    mesh = trimesh.load(tmp_path / "out" / "mesh.ply")
+    distance = np.linalg.norm(mesh.vertices - CENTRE.numpy(), axis=1)
+    assert abs(np.median(distance) - RADIUS) < 0.3
+    assert mesh.body_count == 1 and mesh.volume > 0
+    assert mesh.visual.vertex_colors[:, :3].std() > 10
+    # The GLB stands about its own middle.
+    standing = trimesh.load(tmp_path / "out" / "mesh.glb", force="mesh")
+    assert np.abs(standing.vertices.mean(axis=0)).max() < 0.5
+    assert made.report.figure("rendered views", "ours", "silhouette IoU") > 0.85
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(globe: Path, tmp_path: Path):
+    recipe = smaller(surface_recipe(globe, longest=48), 24)
+    whole = train(recipe, tmp_path / "whole", progress=False)
+    stopped = tmp_path / "stopped"
+    train(
+        recipe.model_copy(update={"train": recipe.train.model_copy(update={"max_minutes": 1e-9})}),
+        stopped,
+        progress=False,
+    )
+    resumed = train(recipe, stopped, progress=False)
+    one, other = (load(run, device="cpu").method.state_dict() for run in (whole, resumed))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_views_that_are_scored_were_not_learned_from(globe: Path):
+    data = surface_recipe(globe, longest=48).data
+    learned, scored = data.build("train"), data.build("val")
+    assert [scored.reference(i).frame for i in range(len(scored))] == [0, 8]
+    assert len(learned) == 14
+    assert not {learned.reference(i).frame for i in range(len(learned))} & {0, 8}
+
+
+def test_what_is_found_out_of_a_folder(globe: Path, tmp_path: Path):
+    recipe = surface_recipe(globe, longest=24)
+    assert (recipe.data.snippets.height, recipe.data.snippets.width) == (18, 24)
+    assert recipe.data.snippets.masks and recipe.method.background.kind == "plain"
+    bare = surface_recipe(write_globe(tmp_path / "bare", 4, masks=False))
+    assert not bare.data.snippets.masks and bare.method.background.kind == "sphere"
+    assert bare.data.hold_out is None
+
+
+def edited(folder: Path, change) -> Path:
+    said = json.loads((folder / "scene.json").read_text())
+    change(said)
+    (folder / "scene.json").write_text(json.dumps(said))
+    return folder
+
+
+def on_a_line(said):
+    for number, image in enumerate(said["images"]):
+        image["cam_to_world"] = [[1, 0, 0, number], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+
+
+def inside_out(said):
+    for image in said["images"]:
+        matrix = np.array(image["cam_to_world"])
+        matrix[:3, [0, 2]] *= -1
+        image["cam_to_world"] = matrix.tolist()
+    said.pop("bounds")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda said: said["images"].__delitem__(slice(1, None)), "globe: expected views from at least 3 different"),
+        (on_a_line, "globe: expected cameras around what they look at, got all 4 on a line"),
+        (inside_out, "globe: .*look away"),
+        (
+            lambda said: said["images"][2].update(cam_to_world=said["images"][1]["cam_to_world"]),
+            "002.png: .*that of 001",
+        ),
+        (lambda said: said["images"][1].pop("cam_to_world"), "001.png: expected a camera whose place is known"),
+        (lambda said: said["images"][3].pop("mask"), "003.png: expected a mask for every image.*3 of 4"),
+        (lambda said: said.update(bounds=[[90, 90, 90], [91, 91, 91]]), "expected a box that a camera sees"),
+    ],
+)
+def test_cameras_that_do_not_suffice_are_named(tmp_path: Path, change, complaint: str):
+    folder = edited(write_globe(tmp_path / "globe", 4), change)
+    with pytest.raises(DataError, match=complaint):
+        surface_recipe(folder).data.build("train")
+
+
+def test_a_mask_without_anything_in_it_is_named(tmp_path: Path):
+    folder = write_globe(tmp_path / "globe", 4)
+    from PIL import Image
+
+    Image.new("L", (48, 36)).save(folder / "masks" / "002.png")
+    with pytest.raises(DataError, match=r"002.png: expected an object in the mask, got none"):
+        surface_recipe(folder).data.build("train")[2]
+
+
+def test_a_folder_of_nothing_and_one_of_several_scenes(tmp_path: Path):
+    with pytest.raises(DataError, match="expected photographs, or a KITTI"):
+        reconstruct(tmp_path, tmp_path / "out")
+    write_globe(tmp_path / "several" / "one", 4)
+    write_globe(tmp_path / "several" / "other", 4)
+    with pytest.raises(UsageError, match=r"expected the name of one of its scenes, got none \(hint: one, other"):
+        surface_recipe(tmp_path / "several")
+    assert surface_recipe(tmp_path / "several", scene="other").data.train == ("other",)
+
+
+def test_a_region_that_holds_no_surface_says_so(globe: Path, tmp_path: Path):
+    recipe = smaller(surface_recipe(globe, longest=48), 1)
+    method = recipe.method.build()
+    method.training_step(recipe.data.build("train")[0], 0)
+    with torch.no_grad():
+        method.surface.sdf.mlp.linear()[-1].bias[0] = 3.0
+    with pytest.raises(DataError, match="region of interest: expected a surface in it, got none"):
+        method.mesh()
+
+
+def test_a_run_is_scored_against_a_mesh(globe: Path, tmp_path: Path):
+    recipe = smaller(surface_recipe(globe, longest=48), 120)
+    run = train(recipe, tmp_path / "run", progress=False)
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=RADIUS)
+    ball.vertices += CENTRE.numpy()
+    ball.export(tmp_path / "ball.ply")
+    report = evaluate(run, device="cpu", mesh=tmp_path / "ball.ply", threshold=0.3)
+    assert report.figure("surface", "ours", "Chamfer") < 0.3
+    assert report.figure("surface", "ours", "F-score") > 0.8

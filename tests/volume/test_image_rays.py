@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from scene3d.errors import DataError
+from scene3d.structures.frames import collate
+from scene3d.volume.image_rays import all_rays, draw_rays
+from tests.methods.globes import AWAY, RADIUS, unit_to_world, view
+
+
+def test_rays_begin_at_the_camera_in_units_and_hit_what_they_show():
+    frames = view(2)
+    origins, directions = all_rays(frames, 0, unit_to_world())
+    # The camera is 14 away from the middle, and a unit is 4.5.
+    torch.testing.assert_close(origins.norm(dim=1), torch.full((len(origins),), AWAY / 4.5))
+    torch.testing.assert_close(directions.norm(dim=1), torch.ones(len(directions)))
+    aside = torch.linalg.cross(origins, directions).norm(dim=1)
+    assert torch.equal(aside < RADIUS / 4.5, frames.mask.flatten())
+
+
+def test_a_world_far_from_its_origin_costs_no_precision():
+    frames, region = view(2), unit_to_world()
+    away = torch.zeros(4, 4, dtype=torch.float64)
+    away[:3, 3] = torch.tensor([5e6, -4e6, 3e6])
+    moved = replace(frames, cam_to_world=frames.cam_to_world + away)
+    torch.testing.assert_close(all_rays(moved, 0, region + away), all_rays(frames, 0, region), atol=1e-6, rtol=1e-5)
+
+
+def test_drawn_rays_carry_what_their_pixels_show():
+    frames = view(3)
+    rays = draw_rays(frames, unit_to_world(), 500)
+    aside = torch.linalg.cross(rays.origins, rays.directions).norm(dim=1)
+    assert torch.equal(rays.mask, aside < RADIUS / 4.5)
+    assert (rays.colour[~rays.mask] == 0).all() and (rays.colour[rays.mask] > 0.05).all()
+
+
+def test_a_share_goes_through_the_mask():
+    frames = view(3)
+    covered = frames.mask.float().mean()
+    inside = draw_rays(frames, unit_to_world(), 4000, inside=0.5).mask.float().mean()
+    assert inside == pytest.approx(0.5 + 0.5 * float(covered), abs=0.03)
+    empty = replace(frames, mask=torch.zeros_like(frames.mask))
+    assert not draw_rays(empty, unit_to_world(), 100, inside=0.5).mask.any()
+
+
+def test_pixels_that_are_not_valid_are_not_drawn():
+    frames = view(3)
+    only = torch.zeros_like(frames.mask)
+    only[..., 4, 7] = True
+    rays = draw_rays(replace(frames, valid=only), unit_to_world(), 50)
+    assert (rays.directions == rays.directions[0]).all()
+    with pytest.raises(DataError, match="globe 3: expected an image with valid pixels"):
+        draw_rays(replace(frames, valid=torch.zeros_like(only)), unit_to_world(), 50)
+
+
+def test_several_images_share_the_rays():
+    both = collate([replace(view(number), mask=None) for number in (0, 5)])
+    rays = draw_rays(both, unit_to_world(), 31)
+    assert len(rays.origins) == 30 and rays.mask is None
+    assert len(torch.unique(rays.origins, dim=0)) == 2
