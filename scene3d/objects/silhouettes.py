@@ -126,7 +126,7 @@ def silhouettes(
 
 def _hull(
     pictures: Sequence[_Picture],
-    found: Sequence[Bool[Tensor, "P"]],  # noqa: UP037
+    found: Sequence[Bool[Tensor, "_"]],  # noqa: UP037
     room: OrientedBox,
     config: SilhouetteConfig,
 ) -> tuple[Float[Tensor, "N 3"], float]:
@@ -173,9 +173,9 @@ def _box_mask(shot: Shot, camera: Camera, box: OrientedBox) -> Bool[Tensor, "H W
 
 def _colour_odds(
     pictures: Sequence[_Picture],
-    sides: Sequence[Float[Tensor, "P"]],  # noqa: UP037
+    sides: Sequence[Float[Tensor, "_"]],  # noqa: UP037
     config: SilhouetteConfig,
-) -> list[Float[Tensor, "P"]]:  # noqa: UP037
+) -> list[Float[Tensor, "_"]]:  # noqa: UP037
     """Logarithm of how much likelier each patch's colour is on the object than on the background.
 
     Args:
@@ -205,10 +205,10 @@ def _mixture(colours: Float[Tensor, "N 3"], config: SilhouetteConfig, most: int 
 
 def _cut(
     pictures: Sequence[_Picture],
-    told: Sequence[Float[Tensor, "P"]],  # noqa: UP037
-    odds: Sequence[Float[Tensor, "P"]],  # noqa: UP037
+    told: Sequence[Float[Tensor, "_"]],  # noqa: UP037
+    odds: Sequence[Float[Tensor, "_"]],  # noqa: UP037
     config: SilhouetteConfig,
-) -> list[Bool[Tensor, "P"]]:  # noqa: UP037
+) -> list[Bool[Tensor, "_"]]:  # noqa: UP037
     """The object's patches of every view."""
     steps = [_steps(p.patches) for p in pictures]
     typical = torch.cat(steps).mean().clamp(min=1e-6)
@@ -227,7 +227,7 @@ def _steps(patches: Superpixels) -> Float[Tensor, "E"]:  # noqa: UP037
     return (patches.colour[patches.edges[:, 0]] - patches.colour[patches.edges[:, 1]]).square().sum(dim=1)
 
 
-def _masks(pictures: Sequence[_Picture], found: Sequence[Bool[Tensor, "P"]]) -> list[Bool[Tensor, "H W"]]:  # noqa: UP037
+def _masks(pictures: Sequence[_Picture], found: Sequence[Bool[Tensor, "_"]]) -> list[Bool[Tensor, "H W"]]:  # noqa: UP037
     return [side[p.patches.patch] for p, side in zip(pictures, found, strict=True)]
 
 
