@@ -9,16 +9,14 @@ there are left out, in words.
 from __future__ import annotations
 
 import argparse
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
 from depth_runs import drive, fit, streets, trajectories
-from measure import milliseconds, peak_growth
+from measure import milliseconds, peak_growth, run_parts
 from torch import Tensor
 
 from scene3d.methods.multiframe_depth import MultiframeDepth, MultiframeDepthConfig
@@ -32,12 +30,7 @@ Volume = Callable[..., CostVolume]
 
 
 def main() -> None:
-    options = _options()
-    torch.set_num_threads(options.threads)
-    print(f"{date.today()}, {platform.machine()}, {options.threads} threads, torch {torch.__version__}")
-    for part in options.parts:
-        print(f"\n## {PARTS[part].__doc__}\n", flush=True)
-        PARTS[part](options)
+    run_parts(PARTS, _options())
 
 
 def _options() -> argparse.Namespace:

@@ -1,14 +1,26 @@
-"""What benchmarks measure: time as a median, memory as growth of the process."""
+"""What benchmarks have in common: their parts, time as a median, memory as growth of the process."""
 
 from __future__ import annotations
 
+import argparse
 import ctypes
+import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 
 import torch
+
+
+def run_parts(parts: Mapping[str, Callable[[argparse.Namespace], None]], options: argparse.Namespace) -> None:
+    """Print what was measured on, then each chosen part under its docstring."""
+    torch.set_num_threads(options.threads)
+    print(f"{date.today()}, {platform.machine()}, {options.threads} threads, torch {torch.__version__}")
+    for part in options.parts:
+        print(f"\n## {parts[part].__doc__}\n", flush=True)
+        parts[part](options)
 
 
 def milliseconds(call: Callable[[], object], repeats: int) -> float:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import torch
+from measure import run_parts
 from surface_shapes import SHAPES, write_shape
 from temple_masks import write_masked
 
@@ -35,12 +34,7 @@ QUICK = 1200
 
 
 def main() -> None:
-    options = _options()
-    torch.set_num_threads(options.threads)
-    print(f"{date.today()}, {platform.machine()}, {options.threads} threads, torch {torch.__version__}")
-    for part in options.parts:
-        print(f"\n## {PARTS[part].__doc__}\n", flush=True)
-        PARTS[part](options)
+    run_parts(PARTS, _options())
 
 
 def _options() -> argparse.Namespace:

@@ -49,10 +49,7 @@ def reconstruct(
         device: "auto", "cpu", "cuda" or "cuda:1".
         overwrite: replace the run that is there.
     """
-    if longest < 32 or steps < 1 or turn < 0 or cells < 32 or cells % 32:
-        raise UsageError(
-            "expected --longest of 32 or more, --steps of 1 or more, --cells a multiple of 32, --turn >= 0"
-        )
+    _check(longest, steps, cells, turn)
     from scene3d import recipe
     from scene3d.fusion.mesh_cleaning import CleaningConfig
     from scene3d.fusion.meshing import MeshingConfig

@@ -77,7 +77,7 @@ def evaluate(
     return Report(
         split=split,
         frames=len(chosen),
-        protocol=rules.protocol_name,
+        protocol=rules.protocol_name if scorer.counted_cells else "",
         tables=tuple(found),
         provenance={**(provenance or {}), **_samples(names), **_depth_rules(config, found)},
         notes=(*notes, *scorer.notes()),

@@ -73,6 +73,11 @@ class Scorer:
         self._frames = 0
         self._views = ViewScorer()
 
+    @property
+    def counted_cells(self) -> bool:
+        """Whether any frame was scored as a completed scene, by the rules of a protocol."""
+        return self._frames > 0
+
     def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
         """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
         true = self._true_depth(frames)

@@ -19,7 +19,7 @@ class Report:
     Attributes:
         split: which data was scored: "train", "val", "test".
         frames: how many frames of it.
-        protocol: rules of the completion figures, as they are named in papers.
+        protocol: rules of the completion figures, as they are named in papers; empty where there are none.
         tables: the figures.
         provenance: what made them: command, sha256 of the weights, versions, seeds.
         notes: what was left out, and why.
@@ -41,7 +41,8 @@ class Report:
 
     def as_markdown(self) -> str:
         """The report as text for a terminal or a README."""
-        parts = [f"split {self.split}, {self.frames} frames, protocol: {self.protocol}", *self.notes]
+        rules = f", protocol: {self.protocol}" if self.protocol else ""
+        parts = [f"split {self.split}, {self.frames} frames{rules}", *self.notes]
         parts += [_table_markdown(table) for table in self.tables]
         parts.append("\n".join(f"- {name}: {value}" for name, value in self.provenance.items()))
         return "\n\n".join(part for part in parts if part)

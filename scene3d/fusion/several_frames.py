@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
-from torch.nn.functional import conv2d, grid_sample, pad
+from torch.nn.functional import grid_sample
 
 from scene3d.geometry.camera import project, to_grid
 from scene3d.geometry.se3 import transform
@@ -141,9 +142,5 @@ def stretch_to(rendered: Float[Tensor, "B H W"], matched: Float[Tensor, "B H W"]
 
 def _blur(maps: Float[Tensor, "B H W"], deviation: float) -> Float[Tensor, "B H W"]:
     """Gaussian, repeating the border."""
-    reach = max(int(3 * deviation), 1)
-    offsets = torch.arange(-reach, reach + 1, device=maps.device, dtype=maps.dtype)
-    kernel = torch.exp(-0.5 * (offsets / deviation) ** 2)
-    kernel = kernel / kernel.sum()
-    rows = conv2d(pad(maps[:, None], (reach, reach, 0, 0), mode="replicate"), kernel[None, None, None])
-    return conv2d(pad(rows, (0, 0, reach, reach), mode="replicate"), kernel[None, None, :, None])[:, 0]
+    size = 2 * max(int(3 * deviation), 1) + 1
+    return gaussian_blur2d(maps[:, None], size, (deviation, deviation), border_type="replicate")[:, 0]

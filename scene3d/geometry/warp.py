@@ -28,8 +28,14 @@ def warp(
         source_K: of the source, pixels of `source`.
         cam_to_source: places the camera's points in the source camera's coordinates.
     """
+    return look(source, *reproject(depth, K, source_K, cam_to_source))
+
+
+def look(
+    source: Float[Tensor, "B C h w"], pixels: Float[Tensor, "B H W 2"], away: Float[Tensor, "B H W"]
+) -> tuple[Float[Tensor, "B C H W"], Bool[Tensor, "B H W"]]:
+    """What a source shows at pixels, and whether it shows the points that lie `away` along z there; see `reproject`."""
     height, width = source.shape[-2:]
-    pixels, away = reproject(depth, K, source_K, cam_to_source)
     # Its backward reads beyond its memory where a position is not a number; such a pixel is not seen anyway.
     grid = torch.nan_to_num(to_grid(pixels, height, width))
     warped = torch.nn.functional.grid_sample(source, grid, padding_mode="border", align_corners=False)

@@ -14,9 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from scene3d.geometry.camera import inside
 from scene3d.geometry.se3 import rigid, rotation_of
-from scene3d.geometry.warp import reproject, warp
+from scene3d.geometry.warp import look, reproject, warp
 from scene3d.nn.windows import NOISE, WINDOW, normalise
 from scene3d.structures.frames import Frames
 
@@ -118,11 +117,10 @@ class _Level(NamedTuple):
 
     def step(self, cam_to_source: Float[Tensor, "B 4 4"]) -> Float[Tensor, "B 4 4"]:
         """One step of Gauss-Newton on a motion that is put before ``cam_to_source``'s result."""
-        height, width = self.depth.shape[-2:]
         pixels, away = reproject(self.depth, self.K, self.source_K, cam_to_source)
-        found, _ = warp(self.source, self.depth, self.K, self.source_K, cam_to_source)
+        found, seen = look(self.source, pixels, away)
         residual = (found[:, :1] - self.image).flatten(1)
-        weight = inside(pixels, away, height, width).flatten(1) / (residual.abs() / OUTLIER).clamp(min=1)
+        weight = seen.flatten(1) / (residual.abs() / OUTLIER).clamp(min=1)
         fx, fy = self.source_K[:, 0, 0, None], self.source_K[:, 1, 1, None]
         centre = self.source_K[:, None, None, :2, 2]
         # Directions of the points as the source sees them, and its slopes by them.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scene3d.errors import DataError
@@ -35,3 +37,8 @@ def test_another_file_is_refused_by_name(tmp_path, content):
         load_report(path)
     with pytest.raises(DataError, match="no such file"):
         load_report(tmp_path / "none.json")
+
+
+def test_a_protocol_is_named_only_where_completion_was_scored():
+    assert "protocol: S4C" in REPORT.as_markdown()
+    assert "protocol" not in replace(REPORT, protocol="").as_markdown()
