@@ -22,8 +22,8 @@ from scene3d.volume.numerical_normals import numerical_gradient
 
 VIEWS, HEIGHT, WIDTH, FOCAL = 32, 150, 200, 260.0
 AWAY = 4.0
-HEIGHTS = (-0.4, 0.3, 0.9)
-"""Of the cameras above the middle, radians; they stand on as many rings."""
+HIGHEST = 0.95
+"""Sine of the angle up to which cameras look down, and from below up."""
 
 
 def torus(points: Tensor) -> Tensor:
@@ -77,17 +77,14 @@ def write_shape(name: str, folder: Path, bunny: Path) -> Path:
 
 
 def _around() -> Tensor:
-    """Places of the cameras: some on each ring, upright with z up, the rings turned against each other."""
-    placed = []
-    for ring, (height, count) in enumerate(zip(HEIGHTS, (11, 11, 10), strict=True)):
-        for number in range(count):
-            angle = 2 * math.pi * (number + ring / len(HEIGHTS)) / count
-            flat = math.cos(height) * torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
-            outward = torch.cat([flat, flat.new_tensor([math.sin(height)])])
-            right = torch.tensor([-math.sin(angle), math.cos(angle), 0.0], dtype=torch.float64)
-            axes = torch.stack([right, torch.linalg.cross(-outward, right), -outward], dim=1)
-            placed.append(rigid(axes, AWAY * outward))
-    return torch.stack(placed)
+    """Places of the cameras: evenly over a sphere, but for its poles, along a spiral of golden angles; z is up."""
+    number = torch.arange(VIEWS, dtype=torch.float64) + 0.5
+    height, angle = HIGHEST * (1 - 2 * number / VIEWS), math.pi * (3 - math.sqrt(5)) * number
+    flat = (1 - height.square()).sqrt()[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+    outward = torch.cat([flat, height[:, None]], dim=1)
+    right = torch.stack([-angle.sin(), angle.cos(), torch.zeros_like(angle)], dim=1)
+    axes = torch.stack([right, torch.linalg.cross(-outward, right), -outward], dim=2)
+    return rigid(axes, AWAY * outward)
 
 
 def _shaded(points: Tensor, normals: Tensor) -> Tensor:

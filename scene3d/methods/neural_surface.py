@@ -73,7 +73,7 @@ class NeuralSurfaceConfig(Config):
 
     @model_validator(mode="after")
     def _fitting(self) -> NeuralSurfaceConfig:
-        around = isinstance(self.background, SphereBackgroundConfig)
+        around = not isinstance(self.background, PlainBackgroundConfig)
         if around != bool(self.sampling.outside):
             wanted = "some samples" if around else "none"
             raise ValueError(

@@ -105,9 +105,9 @@ class ObjectSurfaceConfig(NeuralSurfaceConfig):
 
     @model_validator(mode="after")
     def _marching_before_a_sphere(self) -> ObjectSurfaceConfig:
-        if self.sampling.kind != "march" or self.background.kind != "sphere":
+        if self.sampling.kind != "march" or self.background.kind == "plain":
             got = f"{self.sampling.kind} and {self.background.kind}"
-            raise ValueError(f"object_surface: expected sampling march and background sphere, got {got}")
+            raise ValueError(f"object_surface: expected sampling march and surroundings, got {got}")
         return self
 
     def build(self) -> ObjectSurface:

@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from scene3d.config import Config
 from scene3d.losses.manhattan import ManhattanConfig
 from scene3d.volume.background import SphereBackgroundConfig
+from scene3d.volume.hash_background import HashBackgroundConfig
 from scene3d.volume.surface_occupancy import MarchSamplingConfig
 from scene3d.volume.surface_sampling import SurfaceSamplingConfig
 
@@ -28,7 +29,9 @@ class PlainBackgroundConfig(Config):
     colour: Literal["random", "black", "white"] = "random"
 
 
-BackgroundConfig = Annotated[PlainBackgroundConfig | SphereBackgroundConfig, Field(discriminator="kind")]
+BackgroundConfig = Annotated[
+    PlainBackgroundConfig | SphereBackgroundConfig | HashBackgroundConfig, Field(discriminator="kind")
+]
 """Every kind of surroundings."""
 
 

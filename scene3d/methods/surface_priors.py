@@ -55,9 +55,7 @@ def _cues(
 ) -> LossTerms:
     if rays.depth is None or rays.normals is None:
         where = names[0] if names else "frames"
-        raise DataError(
-            f"{where}: expected depth, for loss.depth or loss.normals, got none", hint="snippets.depth: file"
-        )
+        raise DataError(f"{where}: expected depth, for its loss, got none", hint="data.snippets.depth: file")
     terms: dict[str, Tensor] = {}
     if config.depth:
         distance = torch.where(solid, seen.distance / seen.surface.clamp(min=SOLID), 0.0)

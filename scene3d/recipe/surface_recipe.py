@@ -114,11 +114,10 @@ def scene_of(folder: Path, name: str | None) -> Scene:
 
 
 def _method(masks: bool, steps: int) -> dict[str, Any]:
-    around = {"kind": "sphere", "width": 64, "layers": 3, "skip": None, "octaves": 6}
     return {
         "kind": "neural_surface",
         "surface": {"sdf": {"kind": "hash"}, "colour": {"width": 64, "layers": 2}, "unit_normals": True},
-        "background": {"kind": "plain"} if masks else around,
+        "background": {"kind": "plain" if masks else "hash"},
         "sampling": {"kind": "march", "outside": 0 if masks else 16},
         "inside": 0.3 if masks else 0.0,
         "anneal": 0.0 if masks else 0.2,

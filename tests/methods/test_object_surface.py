@@ -117,5 +117,5 @@ def test_frames_without_an_object_are_refused_by_name(views: list[Frames]):
 
 
 def test_other_samplings_and_backgrounds_are_refused():
-    with pytest.raises(ValueError, match="expected sampling march and background sphere, got march and plain"):
+    with pytest.raises(ValueError, match="expected sampling march and surroundings, got march and plain"):
         a_method(10, background={"kind": "plain"}, sampling={"kind": "march", "outside": 0})
