@@ -12,13 +12,13 @@ from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.losses.photometric import minimum_reprojection
+from scene3d.methods.distillation import TeacherConfig
 from scene3d.methods.hints import HintConfig
 from scene3d.methods.scene_completion import (
     RINGS,
     CompletionLossConfig,
     SceneCompletion,
     SceneCompletionConfig,
-    TeacherConfig,
 )
 from scene3d.nn.dino_encoder import DinoFeaturesConfig
 from scene3d.nn.dpt import DPTConfig
