@@ -42,13 +42,13 @@ def test_noise_is_of_the_stated_size_and_follows_from_the_seed():
         cam_to_world=identity,
     )
     config = PoseNoiseConfig(degrees=1.0, metres=0.2)
-    moved = [disturb(frames, config, np.random.default_rng(seed)).cam_to_world[0, 1] for seed in range(2000)]
+    moved = [disturb(frames, config, np.random.default_rng(seed)).cam_to_world[0, 1] for seed in range(400)]
     again = disturb(frames, config, np.random.default_rng(0)).cam_to_world[0, 1]
     assert torch.equal(moved[0], again)
     found = torch.stack(moved)
-    # The standard error of 6,000 draws is 1 %. Of a small rotation the entries beside the diagonal are its angles.
-    assert found[:, :3, 3].std().item() == pytest.approx(0.2, rel=0.04)
-    assert found[:, [2, 0, 1], [1, 2, 0]].rad2deg().std().item() == pytest.approx(1.0, rel=0.04)
+    # The standard error of 1,200 draws is 2 %. Of a small rotation the entries beside the diagonal are its angles.
+    assert found[:, :3, 3].std().item() == pytest.approx(0.2, rel=0.08)
+    assert found[:, [2, 0, 1], [1, 2, 0]].rad2deg().std().item() == pytest.approx(1.0, rel=0.08)
 
 
 def test_evaluation_and_no_noise_leave_the_transforms(tmp_path: Path):

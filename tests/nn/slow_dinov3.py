@@ -45,8 +45,9 @@ def _attention(tokens: list[Tensor], places: list, own: dict[str, Tensor], heads
     results = [[] for _ in tokens]
     for head in range(heads):
         part = slice(head * size, (head + 1) * size)
-        query = [_turned(_linear(token, own, "attention.q_proj")[part], at) for token, at in zip(tokens, places)]
-        key = [_turned(_linear(token, own, "attention.k_proj")[part], at) for token, at in zip(tokens, places)]
+        placed = list(zip(tokens, places, strict=True))
+        query = [_turned(_linear(token, own, "attention.q_proj")[part], at) for token, at in placed]
+        key = [_turned(_linear(token, own, "attention.k_proj")[part], at) for token, at in placed]
         value = [_linear(token, own, "attention.v_proj")[part] for token in tokens]
         for number, asked in enumerate(query):
             alike = torch.stack([asked @ other / math.sqrt(size) for other in key]).softmax(dim=0)
