@@ -38,7 +38,7 @@ from scene3d.volume import ImageField
 from scene3d.volume.patches import Origin, Patches, draw_origin, draw_patches, seen_from
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
 from scene3d.volume.ray_trust import InvalidRays, trusted_views
-from scene3d.volume.renderer import Rendering, render
+from scene3d.volume.renderer import Rendering, joined, render
 from scene3d.volume.sampling import inverse_distances
 from scene3d.volume.source_views import SourceViews
 from scene3d.volume.views import PlacedViews, place_views, split_pairs
@@ -239,19 +239,23 @@ class SceneCompletion(nn.Module):
         pixels = pixel_centres(rows, columns, device=field.K.device).reshape(-1, 2)
         pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).to(field.K).expand(batch, -1, 2)
         directions = nn.functional.normalize(unproject(pixels, torch.ones_like(pixels[..., 0]), field.K), dim=-1)
-        parts = []
-        for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):
-            rays = Rays(origins=torch.zeros_like(part), directions=part)
-            parts.append(render(field, rays, self._distances(rays, jitter=False), features=self.teacher is not None))
-        near = [1 / part.distance if self.config.compat else part.nearness for part in parts]
-        nearness = torch.cat(near, dim=1).reshape(batch, 1, rows, columns)
+        seen = self.look(field, Rays(origins=torch.zeros_like(directions), directions=directions))
+        near = 1 / seen.distance if self.config.compat else seen.nearness
+        nearness = near.reshape(batch, 1, rows, columns)
         nearness = nn.functional.interpolate(nearness, (height, width), mode="bilinear", align_corners=False)
         distance = 1 / nearness[:, 0].clamp(min=1e-6)
-        if parts[0].features is None:
+        if seen.features is None:
             return distance, None
-        features = torch.cat([part.features for part in parts if part.features is not None], dim=1)
-        features = rearrange(features, "b (h w) c -> b c h w", h=rows)
+        features = rearrange(seen.features, "b (h w) c -> b c h w", h=rows)
         return distance, nn.functional.interpolate(features, (height, width), mode="bilinear", align_corners=False)
+
+    def look(self, field: ImageField, rays: Rays, sources: SourceViews | None = None) -> Rendering:
+        """What rays meet, sampled as in training but without chance; some rays at a time."""
+        parts = []
+        for some in rays.split(max(self.config.chunk // self.config.samples, 1)):
+            distances = self._distances(some, jitter=False)
+            parts.append(render(field, some, distances, sources=sources, features=self.teacher is not None))
+        return joined(parts)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The encoder's trunk at its own rate, the rest at the full one."""

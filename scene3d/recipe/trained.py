@@ -113,6 +113,8 @@ def evaluate(
     if recipe.evaluate.earlier:
         data = data.looking_back(recipe.evaluate.earlier)
     scored = data.with_scans(SCANS) if recipe.evaluate.occupancy else data
+    if recipe.evaluate.novel_views:
+        scored = scored.with_views(recipe.evaluate.novel_views)
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
     samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
