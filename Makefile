@@ -63,6 +63,9 @@ bench-drive: setup
 bench-depth: setup
 	$(BIN)/python benchmarks/depth.py
 
+bench-ssc: setup
+	$(BIN)/python benchmarks/ssc.py
+
 bench-surface: setup
 	$(BIN)/python benchmarks/surface.py
 

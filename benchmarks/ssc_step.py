@@ -54,7 +54,7 @@ PARTS = ("encoder", "teacher", "rays and losses", "backward of rays", "backward 
 
 def step(options: argparse.Namespace) -> None:
     """A training step at the published settings: one snippet of 8 views of 192x640"""
-    print(f"Wall seconds of one step, fp32, {options.threads} threads; published batches are 4 (SceneDINO) and 16.\n")
+    print(f"CPU seconds of one step, fp32, {options.threads} threads; published batches are 4 (SceneDINO) and 16.\n")
     print(f"| setting | operators | rays x samples | {' | '.join(PARTS)} | all | peak memory, MiB |")
     print("|---|---|---|" + "---:|" * (len(PARTS) + 2))
     for name in options.settings or SETTINGS:
@@ -69,7 +69,7 @@ def step(options: argparse.Namespace) -> None:
 
 
 def measure(name: str, repeats: int) -> dict[str, Any]:
-    """Seconds of each part, the least of the repeats, and the peak memory of this process."""
+    """CPU seconds of each part, the least of the repeats, and the peak memory of this process."""
     torch.manual_seed(0)
     config, changes = SETTINGS[name]
     recipe = load_recipe(CONFIGS / f"{config}.yaml", changes)
@@ -84,7 +84,7 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
 
 
 def one_step(method: SceneCompletion, optimiser: torch.optim.Optimizer, frames: Frames) -> dict[str, float]:
-    """Seconds of each part. The backward pass is cut at the encoder's map, so that both halves have their time."""
+    """CPU seconds of each part. The backward pass is cut at the encoder's map, so that both halves have their time."""
     times: dict[str, float] = defaultdict(float)
     maps: list[tuple[Tensor, Tensor]] = []
     encode, taught = method.encode, method.teacher_features
@@ -139,9 +139,9 @@ def snippet() -> Frames:
 
 @contextmanager
 def _timed(times: dict[str, float], part: str) -> Iterator[None]:
-    start = time.perf_counter()
+    start = time.process_time()
     yield
-    times[part] += time.perf_counter() - start
+    times[part] += time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ def novel_views_table(rows: Mapping[str, Sequence[NovelView]]) -> Table:
         columns=("PSNR", "SSIM", "PSNR where seen", "SSIM where seen", "share seen"),
         rows={name: _means([astuple(view) for view in views]) for name, views in rows.items()},
         note="views rendered through the field of the reference image with its colours, at the network's size, without "
-        "a crop; seen are pixels of whose rays less than half of the weight is hidden from the reference image; published "
-        "figures, of other splits and crops, are not printed",
+        "a crop; seen are pixels of whose rays less than half of the weight is hidden from the reference image; "
+        "published figures, of other splits and crops, are not printed",
     )
 
 
