@@ -13,6 +13,7 @@ from scene3d.cli import main
 from scene3d.config import load_yaml
 from scene3d.data.images import read_depth
 from scene3d.visualise import results
+from tests.data.small_trees import write_cityscapes
 from tests.tiny import CONFIGS, SIZE, SMALLER
 
 TINY = str(CONFIGS / "tiny" / "scene_completion.yaml")
@@ -174,6 +175,22 @@ def test_a_folder_is_predicted_in_shards_and_gone_on_with(capsys, tmp_path: Path
         [str(word) for word in ["predict", tiny_weights, images / "0.png", "--out", out / "x", "--shard", "1/2"]]
     )
     assert "is one image" in capsys.readouterr().err
+
+
+def test_weights_may_be_scored_on_the_data_of_another_file(capsys, tmp_path: Path, tiny_weights: Path):
+    write_cityscapes(tmp_path / "cityscapes", split="val", city="lindau")
+    snippets = "{height: 32, width: 104, views: [{sensor: left}], need: [depth], depth: file}"
+    (tmp_path / "data.yaml").write_text(
+        f"data: {{kind: cityscapes, root: elsewhere, train: [], val: [lindau], snippets: {snippets}}}"
+    )
+    words = ["evaluate", tiny_weights, "--data", tmp_path / "data.yaml", "--out", tmp_path / "report.json"]
+    assert main([str(word) for word in words]) == 3
+    assert str(tmp_path / "elsewhere") in capsys.readouterr().err
+    printed = run(capsys, *words, "--set", f"data.root={tmp_path / 'cityscapes'}")
+    assert "### depth" in printed and "No training data given" in printed
+    (tmp_path / "data.yaml").write_text("method: {}")
+    assert main([str(word) for word in [*words, "--overwrite"]]) == 2
+    assert "data.yaml: data: expected what to read, got nothing" in capsys.readouterr().err
 
 
 def test_the_demo_prints_every_file_and_the_figures(capsys, tmp_path: Path, tiny_weights: Path, photo: Path):
