@@ -92,8 +92,8 @@ def evaluate(
         path_or_name: as for `load`.
         split: which drives.
         device: "auto", "cpu", "cuda", "cuda:1".
-        data: a data config to use instead of the recipe's, or a YAML file that has one, for weights that came from
-            elsewhere or are to be asked about other data. One whose `train` names no drive is scored without baselines.
+        data: a data config to use instead of the recipe's, or a YAML file that has one. One whose `train` names no
+            drive is scored without baselines.
         changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
         mesh: true surface, a mesh or a point cloud in the world, to compare the method's with.
         threshold: of precision and recall against it; None is 1 % of the diagonal of its box.
@@ -110,8 +110,8 @@ def evaluate(
         if not change.strip().startswith(("data.", "evaluate.")):
             raise ConfigError(f"{change}: expected a key of data or evaluate; the rest is what was trained")
     if isinstance(data, (str, Path)):
-        data = load_data(data, [change for change in changes if change.strip().startswith("data.")])
-        changes = [change for change in changes if not change.strip().startswith("data.")]
+        about_data = [change for change in changes if change.strip().startswith("data.")]
+        data, changes = load_data(data, about_data), [change for change in changes if change not in about_data]
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
     if recipe.evaluate.earlier:
