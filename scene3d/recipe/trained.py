@@ -19,6 +19,7 @@ from scene3d.config import apply_overrides, dump, parse
 from scene3d.config.mistakes import nearest
 from scene3d.data.loading import DataConfig, Split
 from scene3d.engine.distributed import pick_device
+from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.finishing import find_calibration
 from scene3d.engine.fitting import Progress
@@ -116,9 +117,7 @@ def evaluate(
     data = recipe.data if data is None else data
     if recipe.evaluate.earlier:
         data = data.looking_back(recipe.evaluate.earlier)
-    scored = data.with_scans(SCANS) if recipe.evaluate.occupancy else data
-    if recipe.evaluate.novel_views:
-        scored = scored.with_views(recipe.evaluate.novel_views)
+    scored = _with_what_is_scored(data, recipe.evaluate)
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
     samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
@@ -141,6 +140,13 @@ def evaluate(
         return report
     table = surface_scores(predictor.method, mesh, threshold=threshold, protocol=surface_protocol)
     return replace(report, tables=(*report.tables, table))
+
+
+def _with_what_is_scored(data: Any, rules: EvaluateConfig) -> Any:
+    """The data, with what some figures need besides."""
+    if rules.occupancy:
+        data = data.with_scans(SCANS)
+    return data.with_views(rules.novel_views) if rules.novel_views else data
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:
