@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -46,7 +47,7 @@ class Rendering:
 
 def joined(parts: Sequence[Rendering]) -> Rendering:
     """Renderings of some rays of the same scenes each, as one of all of them in that order."""
-    found = {}
+    found: dict[str, Any] = {}
     for f in fields(Rendering):
         values = [getattr(part, f.name) for part in parts]
         # Views come before rays.
