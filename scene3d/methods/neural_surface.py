@@ -134,6 +134,7 @@ class NeuralSurface(nn.Module):
         config = self.config
         self._settle(frames)
         progress = min(step / config.steps, 1.0)
+        self.surface.sharpen(progress)
         field = self.surface.field(progress)
         if self.occupancy is not None and step % self.occupancy.config.refresh == 0:
             self.occupancy.refresh(field)
@@ -198,6 +199,8 @@ class NeuralSurface(nn.Module):
         names = {"table": scales.table, "sharpness": scales.sharpness, "twist": refined.scale if refined else 1.0}
         groups: dict[str, list[nn.Parameter]] = {**{part: [] for part in names}, "networks": []}
         for name, parameter in self.named_parameters():
+            if not parameter.requires_grad:
+                continue
             part = next((part for part in names if f".{part}" in name), "networks")
             groups[part].append(parameter)
         names["networks"] = scales.networks

@@ -196,10 +196,12 @@ class ObjectSurface(NeuralSurface):
         near, far = self.space.box.crossed(origins, directions)
         own = self.occupancy.march(field, origins, directions, near, far, jitter=jitter)
         marches = [own]
+        enters, leaves = ball_limits(origins, directions)
         if (slab := self.space.slab) is not None:
-            marches.append(even_sections(*slab.crossed(origins, directions), self.config.slab.samples, jitter=jitter))
-        _, far = ball_limits(origins, directions)
-        beyond = outside_distances(far.clamp(min=NEAREST), self.occupancy.config.outside, 0.0, jitter=jitter)
+            near, far = slab.crossed(origins, directions)
+            near, far = torch.maximum(near, enters), torch.minimum(far, leaves)
+            marches.append(even_sections(near, far, self.config.slab.samples, jitter=jitter))
+        beyond = outside_distances(leaves.clamp(min=NEAREST), self.occupancy.config.outside, 0.0, jitter=jitter)
         marches.append(sections_between(beyond, 0.0))
         whole, places = merged(marches)
         return RaySections(own, whole, places)

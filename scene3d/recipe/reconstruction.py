@@ -22,6 +22,7 @@ from scene3d.evaluation.report import Report
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
 from scene3d.objects.discovery import find_object
+from scene3d.objects.region import grown_box
 from scene3d.objects.silhouettes import silhouettes
 from scene3d.recipe.recipe import Recipe
 from scene3d.recipe.surface_recipe import Bounds, scene_of, surface_recipe
@@ -29,6 +30,10 @@ from scene3d.recipe.trained import evaluate, load
 from scene3d.recipe.training import train
 
 log = logging.getLogger(__name__)
+
+
+BOX_ROOM = 1.15
+"""An object's box is larger than its outlines by this: a surface that touches a face of it is cut open there."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,8 @@ def found_object(source: Path, folder: Path, *, scene: str | None = None) -> Pat
         name = f"{shot.frame:010d}_{shot.sensor}.png"
         write_image(folder / name, mask.to(torch.uint8).expand(3, -1, -1) * 255)
     # Points are few where the object has no texture; its outlines miss nothing of it.
-    write_object(folder, replace(region, box=coarse.box))
+    box = grown_box(coarse.box, BOX_ROOM, standing=region.plane is not None)
+    write_object(folder, replace(region, box=box))
     return folder
 
 

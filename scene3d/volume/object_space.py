@@ -19,9 +19,6 @@ from scene3d.structures.object_region import ObjectRegion
 from scene3d.volume import SignedDistance, SurfaceSample
 from scene3d.volume.background import Background, BackgroundSample
 
-REACH = 0.98
-"""The corners of the slab lie so far from the middle of the unit ball at most."""
-
 
 class ObjectSpace(nn.Module):
     """The boxes of the object and of the slab under it; no slab where nothing flat was found. Both are remembered."""
@@ -45,7 +42,7 @@ class ObjectSpace(nn.Module):
 
     @property
     def slab(self) -> OrientedBox | None:
-        """What lies under the object: with its top at the foot of its box, and wider where the ball has room."""
+        """What lies under the object: with its top at the foot of its box, and as wide as the unit ball."""
         if not bool((self.slab_half > 0).all()):
             return None
         return OrientedBox(box_to_world=self.slab_to_unit, half=self.slab_half)
@@ -66,12 +63,14 @@ class ObjectSpace(nn.Module):
         self.box_half.copy_(half)
         self.slab_half.zero_()
         deep = float(thickness * half[2])
-        room = REACH**2 - float((half[2] + 2 * deep).square())
-        if region.plane is None or room <= 0:
+        if region.plane is None:
+            self.slab_half.zero_()
             return
-        wider = (room / float(half[:2].square().sum())) ** 0.5
-        self.slab_half.copy_(torch.cat([half[:2] * max(wider, 1.0), half.new_tensor([deep])]))
-        self.slab_to_unit.copy_(rigid(turned, at - (half[2] + deep) * turned[:, 2]))
+        # As wide as the ball anywhere: what of the ground lies in the ball lies in the slab.
+        self.slab_half.copy_(half.new_tensor([1.0, 1.0, deep]))
+        aside = at - (half[2] + deep) * turned[:, 2]
+        foot = (aside @ turned[:, 2]) * turned[:, 2]
+        self.slab_to_unit.copy_(rigid(turned, foot))
 
     def holds(self, points: Float[Tensor, "N 3"]) -> Bool[Tensor, "N"]:  # noqa: UP037
         """Which points are the object's to explain."""
