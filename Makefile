@@ -10,7 +10,7 @@ KERNELS := cuda_ext/setup.py cuda_ext/pyproject.toml $(wildcard cuda_ext/csrc/* 
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive bench-depth bench-surface clean
+.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive bench-depth bench-ssc bench-surface clean
 
 help:
 	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-ops     the compiled operators against plain PyTorch"
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
 	@echo "make bench-depth   depth from several frames: cost, streets, and real drives where they are there"
+	@echo "make bench-ssc     scene completion: cost of a training step and of a prediction"
 	@echo "make bench-surface surfaces from photographs: exact shapes, and real scenes where they are there"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
@@ -62,6 +63,9 @@ bench-drive: setup
 
 bench-depth: setup
 	$(BIN)/python benchmarks/depth.py
+
+bench-ssc: setup
+	$(BIN)/python benchmarks/ssc.py
 
 bench-surface: setup
 	$(BIN)/python benchmarks/surface.py

@@ -103,6 +103,8 @@ def test_a_run_can_be_loaded_and_asked(run):
     prediction = predictor.predict(image, K=(60, 60, 48, 24))
     assert isinstance(prediction, CompletionPrediction)
     assert prediction.depth.shape == (1, 32, 64)
+    # In one call: voxels, their names, and the points that the image shows.
+    assert len(prediction.points) == 1 and prediction.points[0].points.shape[1] == 3
     # The training camera: 60 pixels at 96 x 48 are 40 at 64 x 32.
     torch.testing.assert_close(prediction.K[0], torch.tensor([[40.0, 0, 32], [0, 40, 16], [0, 0, 1]]))
     again = scene3d.load(run / "weights.safetensors", device="cpu").predict(image, K=(60, 60, 48, 24))

@@ -25,6 +25,7 @@ VERBS = {
     "reconstruct": "scene3d.cli.reconstruct:reconstruct",
     "drive": "scene3d.cli.drive:drive",
     "evaluate": "scene3d.cli.evaluate:evaluate",
+    "results": "scene3d.cli.results:results",
     "trajectory": "scene3d.cli.trajectory:trajectory",
     "show": "scene3d.cli.show:show",
     "data make-street": "scene3d.cli.data:make_street",

@@ -15,6 +15,7 @@ def evaluate(
     *,
     split: Literal["train", "val", "test"] = "val",
     changes: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="set")] = (),
+    data: Path | None = None,
     mesh: Path | None = None,
     threshold: float | None = None,
     surface_protocol: Literal["sampled", "DTU"] = "sampled",
@@ -34,6 +35,7 @@ def evaluate(
     Args:
         run: run folder or weights file.
         split: which part of the recipe's data.
+        data: YAML file whose `data` is scored instead of the run's, such as configs/base/cityscapes_labels.yaml.
         changes: KEY=VALUE laid over the recipe's data and evaluation; may be repeated.
         mesh: true surface (PLY, OBJ, GLB), in the world of the photographs; adds Chamfer distance and F-score.
         threshold: of precision and recall against it; 1 % of the diagonal of its box if left out.
@@ -51,6 +53,7 @@ def evaluate(
         run,
         split=split,
         device=device,
+        data=data,
         changes=changes,
         mesh=mesh,
         threshold=threshold,

@@ -23,7 +23,7 @@ def train(
     Examples:
       scene3d train configs/tiny/scene_completion.yaml --out runs/tiny
       scene3d train configs/completion/street.yaml --out runs/street --set train.steps=2000 --max-minutes 30
-      torchrun --nproc-per-node 8 -m scene3d train configs/completion/kitti_360.yaml --out runs/kitti_360
+      torchrun --nproc-per-node 8 -m scene3d train configs/completion/scenedino_kitti_360.yaml --out runs/kitti_360
 
     Args:
         config: recipe, a YAML file of configs/ or your own.

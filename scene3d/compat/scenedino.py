@@ -30,7 +30,8 @@ from scene3d.compat.torch_files import (
 )
 from scene3d.errors import CheckpointError
 from scene3d.geometry.camera import Camera
-from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig, TeacherConfig
+from scene3d.methods.distillation import TeacherConfig
+from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemantics, SceneSemanticsConfig
 from scene3d.nn.dino_encoder import DinoEncoderConfig, DinoFeaturesConfig
 from scene3d.nn.dpt import DPTConfig

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scene3d.data.images import IMAGE_SUFFIXES, image_size
+from scene3d.data.kitti_360_poses import EstimatedPoses, read_body_poses
 from scene3d.data.kitti_files import (
     as_transform,
     checked_rigid,
@@ -34,6 +35,8 @@ from scene3d.structures.scene import Scan, Scene, Shot, Virtual, VoxelFile
 
 SENSORS = {"left": "image_00", "right": "image_01", "fisheye_left": "image_02", "fisheye_right": "image_03"}
 """Folder of each camera; the first two are rectified, the last two are fisheyes that look to the sides."""
+
+NO_FISHEYE = "data.fisheye: false reads the stereo pair alone"
 
 SSCBENCH_FOLDER = "SSCBench-KITTI-360"
 """Where the voxel labels are looked for when nobody says: in this folder of the data set's root."""
@@ -70,6 +73,7 @@ def read_kitti_360(
     pitch_degrees: float = -15.0,
     sscbench: Path | str | None = None,
     masked: bool = True,
+    poses: EstimatedPoses | None = None,
 ) -> list[Scene]:
     """One scene a sequence; a frame without a pose, or without an image, makes no shot.
 
@@ -81,6 +85,8 @@ def read_kitti_360(
         sscbench: root of the voxel labels; None looks for `SSCBench-KITTI-360` under `root`.
         masked: ignore cells that nobody could observe, as the data set has it. False takes every cell of a
             `.label` at its word, which is right for the procedural street alone: its labels are exact.
+        poses: where the car was, instead of the data set's `data_poses`; voxels need those all the same, whose rows
+            say of which frame a voxel file is.
 
     Raises:
         DataError: a file is missing or is not what it should be; the message names it.
@@ -90,7 +96,7 @@ def read_kitti_360(
     voxel_root = root / SSCBENCH_FOLDER if sscbench is None else Path(sscbench)
     if sscbench is not None and not voxel_root.is_dir():
         raise wrong_file(voxel_root, expected="a folder of SSCBench voxel labels", got="no such folder")
-    return [_read_sequence(root, name, rig, voxel_root, masked) for name in _sequences(root, names)]
+    return [_read_sequence(root, name, rig, voxel_root, masked, poses) for name in _sequences(root, names, poses)]
 
 
 def read_rig(folder: Path, *, fisheye: bool = True, pitch_degrees: float = -15.0) -> Rig:
@@ -117,7 +123,10 @@ def read_rig(folder: Path, *, fisheye: bool = True, pitch_degrees: float = -15.0
         assert isinstance(pinhole, Camera)
         virtual = Virtual(camera=pinhole, rotation=_about_x(pitch_degrees))
         for name in ("fisheye_left", "fisheye_right"):
-            mirror = read_fisheye(folder / f"{SENSORS[name]}.yaml")
+            path = folder / f"{SENSORS[name]}.yaml"
+            if not path.exists():
+                raise wrong_file(path, expected="the fisheye's calibration", got="no such file", hint=NO_FISHEYE)
+            mirror = read_fisheye(path)
             sensors[name] = Sensor(mirror, mounting.transform(SENSORS[name]), virtual)
     return Rig(sensors, mounting.transform(SENSORS["left"]) @ invert(cam_to_velo))
 
@@ -145,37 +154,19 @@ def read_fisheye(path: Path) -> Fisheye:
     )
 
 
-def read_body_poses(path: Path) -> dict[int, Float[Tensor, "4 4"]]:
-    """``body_to_world`` of every frame that `poses.txt` has a row for, in the order of the rows.
-
-    Raises:
-        DataError: a row is not a frame number and 12 finite numbers, its rotation is not one, or a frame
-            comes twice.
-    """
-    rows = read_rows(path, 13)
-    if not len(rows):
-        raise wrong_file(path, expected="rows of a frame number and 12 numbers", got="none")
-    if (rows[:, 0] != rows[:, 0].round()).any() or (rows[:, 0] < 0).any():
-        raise wrong_file(path, expected="frame numbers in the first column", got="other numbers")
-    matrices = checked_rigid(as_transform(rows[:, 1:].reshape(-1, 3, 4)), path, "row")
-    poses: dict[int, Tensor] = {}
-    for frame, matrix in zip(rows[:, 0].long().tolist(), matrices, strict=True):
-        if frame in poses:
-            raise wrong_file(path, expected="one row a frame", got=f"two of frame {frame}")
-        poses[frame] = matrix
-    return poses
-
-
-def _sequences(root: Path, names: Sequence[str] | None) -> list[str]:
+def _sequences(root: Path, names: Sequence[str] | None, poses: EstimatedPoses | None) -> list[str]:
     images = root / "data_2d_raw"
     if not images.is_dir():
         raise wrong_file(images, expected="a folder of sequences", got="no such folder")
     there = sorted(folder.name for folder in images.iterdir() if folder.is_dir())
     if names is None:
         # The data set publishes no poses of its test sequences.
-        with_poses = [name for name in there if _poses_file(root, name).exists()]
+        with_poses = [
+            name for name in there if (_poses_file(root, name) if poses is None else poses.file(name)).exists()
+        ]
         if not with_poses:
-            raise wrong_file(root / "data_poses", expected="<sequence>/poses.txt", got=f"none of {there}")
+            folder = root / "data_poses" if poses is None else poses.folder
+            raise wrong_file(folder, expected="<sequence>/poses.txt", got=f"none of {there}")
         return with_poses
     for name in names:
         if name not in there:
@@ -187,13 +178,19 @@ def _poses_file(root: Path, name: str) -> Path:
     return root / "data_poses" / name / "poses.txt"
 
 
-def _read_sequence(root: Path, name: str, rig: Rig, voxel_root: Path, masked: bool) -> Scene:
-    poses = read_body_poses(_poses_file(root, name))
+def _read_sequence(
+    root: Path, name: str, rig: Rig, voxel_root: Path, masked: bool, estimated: EstimatedPoses | None
+) -> Scene:
+    if estimated is None:
+        poses = read_body_poses(_poses_file(root, name))
+    else:
+        poses = estimated.read(name, rig.sensors["left"].cam_to_body)
     shots = [shot for sensor in rig.sensors for shot in _shots(root, name, sensor, rig.sensors[sensor], poses)]
     order = list(SENSORS)
     scans = numbered_files(root / "data_3d_raw" / name / "velodyne_points" / "data", (".bin",))
-    frames = list(poses)
     voxels = find_voxels(voxel_root, name)
+    # Numbers of voxel files are rows of the data set's own file, whoever says where the car was.
+    frames = list(read_body_poses(_poses_file(root, name)) if voxels and estimated is not None else poses)
     if voxels and max(voxels) >= len(frames):
         raise wrong_file(
             voxels[max(voxels)][0],
@@ -216,6 +213,7 @@ def _read_sequence(root: Path, name: str, rig: Rig, voxel_root: Path, masked: bo
                 grid_to_world=poses[frames[row]] @ rig.velo_to_body,
             )
             for row, (labels, invalid) in voxels.items()
+            if frames[row] in poses
         ),
         label_ids=KITTI_360_IDS,
     )
@@ -225,7 +223,7 @@ def _shots(root: Path, name: str, sensor: str, mounted: Sensor, poses: dict[int,
     camera_folder = root / "data_2d_raw" / name / SENSORS[sensor]
     folder = camera_folder / ("data_rgb" if isinstance(mounted.camera, Fisheye) else "data_rect")
     if not folder.is_dir():
-        hint = "data.fisheye: false reads the stereo pair alone" if isinstance(mounted.camera, Fisheye) else None
+        hint = NO_FISHEYE if isinstance(mounted.camera, Fisheye) else None
         raise wrong_file(folder, expected=f"the images of camera {sensor}", got="no such folder", hint=hint)
     images = numbered_files(folder, IMAGE_SUFFIXES)
     if images:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from scene3d.data.cityscapes import city_of, read_cityscapes
 from scene3d.data.kitti import read_kitti_odometry, read_kitti_raw
 from scene3d.data.kitti_360 import read_kitti_360
+from scene3d.data.kitti_360_poses import EstimatedPoses, PosesOf
 from scene3d.data.photographs import (
     ColmapData,
     MiddleburyData,
@@ -62,16 +63,27 @@ class Kitti360Data(Splits):
         fisheye: whether to read the two fisheye cameras.
         sscbench: root of the voxel labels; None looks for `SSCBench-KITTI-360` in the root.
         masked: ignore voxels that nobody could observe; false for the street, whose labels are exact.
+        poses: folder of trajectories to believe instead of the data set's, such as ORB-SLAM3's; see `EstimatedPoses`.
+        poses_of: what their rows place.
     """
 
     kind: Literal["kitti_360"] = "kitti_360"
     fisheye: bool = True
     sscbench: Path | None = None
     masked: bool = True
+    poses: Path | None = None
+    poses_of: PosesOf = "body"
 
     def read(self, names: Sequence[str] | None) -> list[Scene]:
         """The sequences of these names, or all."""
-        return read_kitti_360(self.root, names, fisheye=self.fisheye, sscbench=self.sscbench, masked=self.masked)
+        return read_kitti_360(
+            self.root,
+            names,
+            fisheye=self.fisheye,
+            sscbench=self.sscbench,
+            masked=self.masked,
+            poses=None if self.poses is None else EstimatedPoses(self.poses, self.poses_of),
+        )
 
 
 class PosedImagesData(Splits):

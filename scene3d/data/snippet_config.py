@@ -33,6 +33,18 @@ class ViewSpec(Config):
     plus: int = 0
 
 
+class PoseNoiseConfig(Config):
+    """How far the car's place at another instant than the reference's is moved at random; 0 leaves it.
+
+    Attributes:
+        degrees: standard deviation of the rotation about each axis.
+        metres: standard deviation along each axis.
+    """
+
+    degrees: float = Field(default=0.0, ge=0)
+    metres: float = Field(default=0.0, ge=0)
+
+
 class SnippetConfig(Config):
     """What a sample holds, and how it is varied in training.
 
@@ -58,6 +70,7 @@ class SnippetConfig(Config):
         masks: read where the object is, of every view; a shot without a mask is an error.
         flip: probability of mirroring a sample; training only.
         jitter: probability of changing its colours; training only.
+        pose_noise: how wrong the transforms between instants are made; training only. It shows what a method bears.
         random_side: whether left and right cameras are swapped half of the time; training only.
         cache: "memory" keeps the resized images of every view, 3 bytes a pixel.
     """
@@ -84,6 +97,7 @@ class SnippetConfig(Config):
     masks: bool = False
     flip: float = Field(default=0.0, ge=0, le=1)
     jitter: float = Field(default=0.0, ge=0, le=1)
+    pose_noise: PoseNoiseConfig = PoseNoiseConfig()
     random_side: bool = False
     cache: Literal["memory", "none"] = "none"
 

@@ -13,6 +13,7 @@ from scene3d.data.assembly import Index, Support, assemble, index_scene, sample_
 from scene3d.data.depth_truth import has_truth, truth_file
 from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
+from scene3d.data.pose_noise import disturb
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
 from scene3d.data.split_files import Sample
 from scene3d.data.sscbench import check_label_map
@@ -113,6 +114,8 @@ class Snippets(Dataset[Frames]):
         draw = self._draw(index, item, epoch, i % len(self))
         reference, support = self._shots(index, item.frame, draw)
         frames = assemble(index, reference, support, self.config, self._reader)
+        if self.training:
+            frames = disturb(frames, self.config.pose_noise, draw.random)
         if draw.flip:
             frames = flip(frames)
         if draw.jitter:

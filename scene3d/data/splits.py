@@ -143,11 +143,14 @@ class Splits(Config):
 
     def looking_back(self, offsets: Sequence[int]) -> Splits:
         """The same data, whose samples at evaluation have these frames of the reference's camera besides, if any."""
+        own = (self.scoring or self.snippets).views[0].sensor
+        return self.with_views(tuple(ViewSpec(sensor=own, offset=offset) for offset in offsets))
+
+    def with_views(self, views: Sequence[ViewSpec]) -> Splits:
+        """The same data, whose samples at evaluation have these views besides, if they are there."""
         config = self.scoring or self.snippets
-        own = config.views[0].sensor
-        more = tuple(ViewSpec(sensor=own, offset=offset) for offset in offsets)
-        views = {"views": (*config.views, *more), "require": "reference"}
-        return self.model_copy(update={"scoring": config.model_copy(update=views)})
+        more = {"views": (*config.views, *views), "require": "reference"}
+        return self.model_copy(update={"scoring": config.model_copy(update=more)})
 
     def with_scans(self, count: int) -> Splits:
         """The same data, whose samples at evaluation have the scans of so many instants, if they are there."""

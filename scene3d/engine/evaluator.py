@@ -9,6 +9,7 @@ import torch
 from scene3d.data.flip import flip
 from scene3d.data.split_files import list_hash
 from scene3d.engine.fitting import NOTHING_FITTED, Predicts, Progress, SomeFrames, fit, spread, tell
+from scene3d.engine.novel_views import NovelViewScorer
 from scene3d.engine.rules import EvaluateConfig, Rules
 from scene3d.engine.scoring import Scorer
 from scene3d.errors import DataError
@@ -61,15 +62,18 @@ def evaluate(
     with torch.no_grad():
         fitted = NOTHING_FITTED if fit_data is None else fit(method, fit_data, rules, device, progress)
         scorer = Scorer(rules, fitted, published_as)
+        novel = NovelViewScorer(method, config.novel_views) if config.novel_views else None
         names: list[str] = []
         chosen = spread(len(data), config.frames)
         for done, index in enumerate(chosen):
             frames = data[index].to(device)
             _score(scorer, method, frames, mirror=config.mirror)
+            if novel is not None:
+                novel.add(frames)
             names += frames.names
             tell(progress, f"scoring {split}", done + 1, len(chosen))
     notes = () if fit_data is not None else ("No training data given: no baselines, and no fitted thresholds.",)
-    found = scorer.tables()
+    found = scorer.tables() + (novel.tables() if novel is not None else [])
     if not found:
         raise DataError(
             f"{split}: none of the {len(chosen)} frames holds depth, voxels, labels or a view to compare with"

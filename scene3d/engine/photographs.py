@@ -16,7 +16,7 @@ from scene3d.data.images import IMAGE_SUFFIXES, read_image, resize
 from scene3d.errors import MissingExtraError, UsageError, wrong_file
 from scene3d.geometry.camera import Camera
 
-NARROWEST = 8  # pixels; a window smaller than this holds no picture
+NARROWEST = 8  # pixels; what is smaller than the smallest patch of any network holds no picture
 EXIF_ORIENTATION = 0x0112
 Picture = Path | str | Image.Image | np.ndarray | Tensor
 
@@ -39,8 +39,11 @@ def match(image: UInt8[Tensor, "3 h w"], camera: Camera, wanted: Camera) -> tupl
     Exact to the pixel at which it is cut; skew is left as it is.
 
     Raises:
-        UsageError: hardly anything of the image lies in the other camera's field of view.
+        UsageError: the image is hardly one, or hardly anything of it lies in the other camera's field of view.
     """
+    if min(image.shape[-2:]) < NARROWEST:
+        size = f"{image.shape[-2]}x{image.shape[-1]}"
+        raise UsageError(f"image: expected at least {NARROWEST}x{NARROWEST} pixels, one patch, got {size}")
     left, right = _window(camera, wanted, axis=0, length=camera.width, wanted_length=wanted.width)
     top, bottom = _window(camera, wanted, axis=1, length=camera.height, wanted_length=wanted.height)
     if right - left < NARROWEST or bottom - top < NARROWEST:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,16 @@ from scene3d.engine.photographs import Picture, given_camera, image_files, match
 from scene3d.errors import CheckpointError, Scene3dError
 from scene3d.geometry.camera import Camera
 from scene3d.methods import Method, as_module
+from scene3d.nn.extractor import fingerprint
 from scene3d.structures.frames import Frames
-from scene3d.structures.prediction import Prediction
+from scene3d.structures.prediction import CompletionPrediction, Prediction
 from scene3d.structures.scene import Shot
+from scene3d.visualise.points import with_points
 
 log = logging.getLogger(__name__)
+
+_View = tuple[UInt8[Tensor, "3 H W"], Camera]
+"""Pixels as the network takes them, and their camera."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,11 @@ class Predictor:
         return self.predict_frames(image if isinstance(image, Frames) else self.frames(image, K))
 
     def predict_frames(self, frames: Frames) -> Prediction:
-        """What the method says of frames that are ready."""
+        """What the method says of frames that are ready; a completed scene with the points that the image shows."""
         try:
             with torch.inference_mode():
-                return self.method.predict(frames.to(self.device))
+                prediction = self.method.predict(frames.to(self.device))
+                return with_points(prediction, frames) if isinstance(prediction, CompletionPrediction) else prediction
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise self._too_large(frames, error) from None
         except RuntimeError as error:
@@ -124,6 +130,11 @@ class Predictor:
             if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
                 raise
             raise self._too_large(frames, error) from None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights and the camera: predictors that share it say the same of the same image."""
+        return fingerprint(as_module(self.method), self.view.notes())
 
     @property
     def snippet_config(self) -> SnippetConfig:
@@ -156,19 +167,27 @@ class Predictor:
         for frames, shot in self.snippets(images, K, every=every):
             yield shot.frame, self.predict_frames(frames)
 
-    def snippets(self, images: Iterable[Picture], K: Any = None, *, every: int = 1) -> Iterator[tuple[Frames, Shot]]:
+    def snippets(
+        self,
+        images: Iterable[Picture],
+        K: Any = None,
+        *,
+        every: int = 1,
+        take: Callable[[int], bool] = lambda number: True,
+    ) -> Iterator[tuple[Frames, Shot]]:
         """Images that follow one another, each with those before it that the method looks up, and what it is.
 
         Args:
-            images: in order; each is read once.
+            images: in order; each is read once, and only if it is a reference or looked up by one.
             K: of all of them, as for `predict`.
             every: take one in so many as the reference; those before it are its neighbours all the same.
+            take: whether the image of this number, from 0, is to be a reference; of those that `every` leaves.
         """
-        recent: deque[tuple[UInt8[Tensor, "3 H W"], Camera]] = deque(maxlen=1 - min(self.earlier, default=0))
+        recent: deque[_View | None] = deque(maxlen=1 - min(self.earlier, default=0))
         for number, image in enumerate(images):
-            if number % every == 0 or self.earlier:
-                recent.appendleft(self._matched(image, K))
-            if number % every == 0:
+            asked = [after % every == 0 and take(after) for after in (number, *(number - o for o in self.earlier))]
+            recent.appendleft(self._matched(image, K) if any(asked) else None)
+            if asked[0] and recent[0] is not None:
                 file = Path(image) if isinstance(image, (str, Path)) else Path(f"{number:06d}")
                 shot = Shot(image=file, frame=number, sensor="image", camera=recent[0][1])
                 yield self._frames(list(recent), str(file)), shot
@@ -178,8 +197,9 @@ class Predictor:
         name = str(image) if isinstance(image, (str, Path)) else "image"
         return self._frames([self._matched(image, K)], name)
 
-    def _frames(self, recent: Sequence[tuple[UInt8[Tensor, "3 H W"], Camera]], name: str) -> Frames:
+    def _frames(self, recent: Sequence[_View | None], name: str) -> Frames:
         """An image and those before it, the last one first, as a snippet."""
+        assert recent[0] is not None
         pixels, camera = recent[0]
         offsets = (0, *self.earlier)
         chosen = [recent[-offset] if -offset < len(recent) else None for offset in offsets]
@@ -197,7 +217,7 @@ class Predictor:
         """The camera that an image is taken for: the given one, or the assumed one."""
         return self._camera(read_picture(image), K)
 
-    def _matched(self, image: Picture, K: Any) -> tuple[UInt8[Tensor, "3 H W"], Camera]:
+    def _matched(self, image: Picture, K: Any) -> _View:
         pixels = read_picture(image)
         return match(pixels, self._camera(pixels, K), self.view.camera)
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from scene3d.config import Config
+from scene3d.data.snippet_config import ViewSpec
 from scene3d.errors import UsageError
 from scene3d.evaluation import completion
 from scene3d.evaluation.baselines import DEPTH_SHELL, depth_shell
@@ -47,6 +48,8 @@ class EvaluateConfig(Config):
         crop: count only the Garg crop of depth images (KITTI's lidar).
         nearest, cap: range of depth that counts, metres.
         earlier: complete scenes from these frames before the reference besides, as offsets: (-1, -2) makes three.
+        novel_views: other images that fields are asked about, as [{sensor: right}, {sensor: left, plus: 1}]: PSNR and
+            SSIM of what they show there, and whether features agree; see `scene3d.engine.novel_views`.
         occupancy: score a slice of the street against the scans of the next instants too, where the data has them; see
             `scene3d.evaluation.occupancy`.
         frames: score at most so many frames, evenly spread; None for all.
@@ -64,6 +67,7 @@ class EvaluateConfig(Config):
     nearest: float = Field(default=1e-3, gt=0)
     cap: float = Field(default=80.0, gt=0)
     earlier: tuple[int, ...] = ()
+    novel_views: tuple[ViewSpec, ...] = ()
     occupancy: bool = False
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)
@@ -75,6 +79,12 @@ class EvaluateConfig(Config):
         if any(offset >= 0 for offset in earlier):
             raise ValueError(f"expected negative offsets, of frames before the reference, got {list(earlier)}")
         return earlier
+
+    @model_validator(mode="after")
+    def _a_novel_view_is_of_one_image(self) -> EvaluateConfig:
+        if self.earlier and self.novel_views:
+            raise ValueError("novel_views: are of the field of one image, and earlier asks for several; leave one out")
+        return self
 
     @model_validator(mode="after")
     def _a_named_protocol_is_not_changed(self) -> EvaluateConfig:

@@ -43,7 +43,7 @@ class Report:
         """The report as text for a terminal or a README."""
         rules = f", protocol: {self.protocol}" if self.protocol else ""
         parts = [f"split {self.split}, {self.frames} frames{rules}", *self.notes]
-        parts += [_table_markdown(table) for table in self.tables]
+        parts += [table_markdown(table) for table in self.tables]
         parts.append("\n".join(f"- {name}: {value}" for name, value in self.provenance.items()))
         return "\n\n".join(part for part in parts if part)
 
@@ -82,7 +82,8 @@ def load_report(path: Path | str) -> Report:
         raise wrong_file(path, expected="a report written by scene3d evaluate", got=f"{error}") from error
 
 
-def _table_markdown(table: Table) -> str:
+def table_markdown(table: Table) -> str:
+    """A table as Markdown, its title as a heading."""
     lines = [f"### {table.title}"]
     if table.note:
         lines += [table.note, ""]

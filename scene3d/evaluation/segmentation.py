@@ -138,3 +138,9 @@ def accuracy(confusion: Int[Tensor, "C C"]) -> float:
 def mean_label_iou(confusion: Int[Tensor, "C C"]) -> float:
     """Mean IoU over all classes of images; classes that are absent count as 0 (SceneDINO's protocol)."""
     return class_iou(confusion).mean().item()
+
+
+def mean_iou_of_present(confusion: Int[Tensor, "C C"]) -> float:
+    """Mean IoU over the classes that are there or were said (STEGO's protocol); 0 without any."""
+    present = confusion.sum(dim=0) + confusion.sum(dim=1) > 0
+    return class_iou(confusion)[present].mean().item() if present.any() else 0.0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from scene3d.geometry.se3 import transform
-from scene3d.geometry.voxels import VoxelFrame, field_of_view
+from scene3d.geometry.voxels import VoxelFrame, in_view
 from scene3d.volume import ImageField
 
 
@@ -20,16 +19,18 @@ def voxelise(
         field: of B images, in the coordinates of their cameras.
         frame: the grid.
         grid_to_cam: places it in each camera.
-        chunk: cells that are asked for at once, which bounds the memory.
+        chunk: cells that are looked at at once, and at least a layer along x: besides the grid that is returned, memory
+            does not grow with the grid.
     """
-    grids = []
-    for index in range(field.K.shape[0]):
+    grids = grid_to_cam.new_zeros(field.K.shape[0], *frame.shape)
+    for index, grid in enumerate(grids):
         one = field.select(index)
-        seen = field_of_view(frame, grid_to_cam[index], field.K[index], field.height, field.width)
-        points = transform(grid_to_cam[index], frame.centres(device=field.K.device)[seen])
-        grid = points.new_zeros(frame.shape)
-        if len(points):
-            parts = [one(part[None], features=False).density[0] for part in points.split(chunk)]
-            grid[seen] = torch.cat(parts)
-        grids.append(grid)
-    return torch.stack(grids)
+        for layers in frame.slabs(chunk):
+            centres = frame.centres_of(frame.slab(layers).to(grid.device)).to(grid)
+            points = transform(grid_to_cam[index], centres)
+            seen = in_view(points, field.K[index], field.height, field.width)
+            if seen.any():
+                density = grid.new_zeros(len(points))
+                density[seen] = one(points[seen][None], features=False).density[0].to(grid)
+                grid[layers] = density.reshape(-1, *frame.shape[1:])
+    return grids

@@ -28,11 +28,29 @@ class VoxelFrame:
 
     def centres(self, *, device: torch.device | None = None) -> Float[Tensor, "X Y Z 3"]:
         """Centre of every cell, in the axes of the grid."""
-        axes = [
+        return torch.stack(torch.meshgrid(*self._axes(device), indexing="ij"), dim=-1)
+
+    def centres_of(self, cells: Int[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
+        """Centres of some cells, in the axes of the grid; those that `centres` has."""
+        axes = self._axes(cells.device)
+        return torch.stack([axis[index] for axis, index in zip(axes, cells.unbind(dim=1), strict=True)], dim=1)
+
+    def slabs(self, cells: int) -> list[slice]:
+        """The grid in pieces of whole layers along x, of about so many cells each and at least one layer."""
+        step = max(cells // (self.shape[1] * self.shape[2]), 1)
+        return [slice(first, min(first + step, self.shape[0])) for first in range(0, self.shape[0], step)]
+
+    def slab(self, layers: slice) -> Int[Tensor, "N 3"]:
+        """All cells of some layers along x."""
+        ranges = torch.arange(self.shape[0])[layers], torch.arange(self.shape[1]), torch.arange(self.shape[2])
+        return torch.cartesian_prod(*ranges)
+
+    def _axes(self, device: torch.device | None) -> list[Tensor]:
+        """Centres along x, along y and along z."""
+        return [
             start + self.size * (torch.arange(n, device=device) + 0.5)
             for start, n in zip(self.origin, self.shape, strict=True)
         ]
-        return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
     def cell_of(self, points: Float[Tensor, "*batch 3"]) -> tuple[Int[Tensor, "*batch 3"], Bool[Tensor, "*batch"]]:
         """Index of the cell that holds each point, and whether there is one; a lower face belongs to its cell."""
@@ -81,10 +99,14 @@ def field_of_view(
 ) -> Bool[Tensor, "X Y Z"]:
     """Cells whose centre lies in front of the camera and projects into the image."""
     centres = frame.centres(device=K.device).to(K.dtype).reshape(-1, 3)
-    pixels, depth = project(transform(grid_to_cam, centres), K)
+    return in_view(transform(grid_to_cam, centres), K, height, width).reshape(frame.shape)
+
+
+def in_view(points_cam: Float[Tensor, "N 3"], K: Float[Tensor, "3 3"], height: int, width: int) -> Bool[Tensor, "N"]:  # noqa: UP037
+    """Points in front of the camera that project into the image."""
+    pixels, depth = project(points_cam, K)
     x, y = pixels.unbind(dim=-1)
-    seen = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return seen.reshape(frame.shape)
+    return (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
 
 
 CAM_TO_VELO = (

@@ -6,12 +6,11 @@ Jevtic et al., "Feed-forward SceneDINO", ICCV 2025 (features).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -25,20 +24,21 @@ from scene3d.geometry.rays import viewing_slopes
 from scene3d.geometry.se3 import invert
 from scene3d.geometry.voxels import SSCBENCH, default_grid_to_cam
 from scene3d.losses import LossTerms
-from scene3d.losses.features import edge_aware_feature_smoothness, feature_reconstruction
 from scene3d.losses.photometric import minimum_reprojection
 from scene3d.losses.smoothness import edge_aware_smoothness
+from scene3d.methods.distillation import TeacherConfig, distillation_terms
 from scene3d.methods.hints import HintConfig, hint_terms
 from scene3d.nn.feature_codec import FeatureExpansion, PatchDownsampler
-from scene3d.nn.features import CachedFeatures, FeatureExtractorConfig
+from scene3d.nn.features import CachedFeatures
 from scene3d.nn.image_encoder import ImageEncoderConfig, UNetEncoderConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.rays import Rays
 from scene3d.volume import ImageField
-from scene3d.volume.patches import Patches, draw_patches
+from scene3d.volume.patches import Origin, Patches, draw_origin, draw_patches, seen_from
 from scene3d.volume.pixel_aligned import PixelAlignedField, PointDecoder
-from scene3d.volume.renderer import Rendering, render
+from scene3d.volume.ray_trust import InvalidRays, trusted_views
+from scene3d.volume.renderer import Rendering, joined, render
 from scene3d.volume.sampling import inverse_distances
 from scene3d.volume.source_views import SourceViews
 from scene3d.volume.views import PlacedViews, place_views, split_pairs
@@ -58,6 +58,7 @@ class CompletionLossConfig(Config):
         feature_smoothness: of the rendered features.
         automask: leave out pixels that some source view matches better as if nothing had moved; for drives of one
             camera in traffic.
+        invalid: when a source view does not count for a ray; see `scene3d.volume.ray_trust`.
         unseen_limit: a source view counts for a ray while less than this share of its weight lies where
             the view cannot see or the field has no evidence.
     """
@@ -68,26 +69,8 @@ class CompletionLossConfig(Config):
     features: float = Field(0.2, ge=0)
     feature_smoothness: float = Field(0.25, ge=0)
     automask: bool = False
+    invalid: InvalidRays = "weight_guided"
     unseen_limit: float = Field(0.9, gt=0, le=1)
-
-
-class TeacherConfig(Config):
-    """The frozen network whose features the field learns to render.
-
-    Attributes:
-        extractor: which network.
-        channels: that the field carries along rays; expanded to the teacher's after rendering.
-        hidden: between the two.
-        artefacts: rows and columns of the teacher's map, where what it always says at a place, whatever the image
-            shows, is to be learned apart from the field; None learns it into the field.
-        cache: folder that keeps the teacher's features of images seen before; None for memory only.
-    """
-
-    extractor: FeatureExtractorConfig
-    channels: PositiveInt = 64
-    hidden: PositiveInt = 128
-    artefacts: tuple[PositiveInt, PositiveInt] | None = None
-    cache: Path | None = None
 
 
 class SceneCompletionConfig(Config):
@@ -191,13 +174,15 @@ class SceneCompletion(nn.Module):
             width,
             count=self.config.patches,
             size=self.config.patch,
-            on_grid=self.teacher is not None,
+            grid=self._draw_grid(height, width),
         )
         rays = patches.rays(target.K, target.cam_to_field)
         distances = self._distances(rays, jitter=True)
         sources = SourceViews(source.image, source.K, invert(source.cam_to_field), source.valid)
         rendering = render(field, rays, distances, sources=sources, features=self.teacher is not None)
-        terms = self._terms(rendering, patches, target, source)
+        loss = self.config.loss
+        seen = trusted_views(loss.invalid, rendering, field, rays, distances, sources, loss.unseen_limit)
+        terms = self._terms(rendering, patches, target, source, seen)
         return terms if views.hint is None else terms.joined(hint_terms(self.config.hint, field, views))
 
     def predict(self, frames: Frames) -> CompletionPrediction:
@@ -254,19 +239,23 @@ class SceneCompletion(nn.Module):
         pixels = pixel_centres(rows, columns, device=field.K.device).reshape(-1, 2)
         pixels = (pixels * pixels.new_tensor([width / columns, height / rows])).to(field.K).expand(batch, -1, 2)
         directions = nn.functional.normalize(unproject(pixels, torch.ones_like(pixels[..., 0]), field.K), dim=-1)
-        parts = []
-        for part in directions.split(max(self.config.chunk // self.config.samples, 1), dim=1):
-            rays = Rays(origins=torch.zeros_like(part), directions=part)
-            parts.append(render(field, rays, self._distances(rays, jitter=False), features=self.teacher is not None))
-        near = [1 / part.distance if self.config.compat else part.nearness for part in parts]
-        nearness = torch.cat(near, dim=1).reshape(batch, 1, rows, columns)
+        seen = self.look(field, Rays(origins=torch.zeros_like(directions), directions=directions))
+        near = 1 / seen.distance if self.config.compat else seen.nearness
+        nearness = near.reshape(batch, 1, rows, columns)
         nearness = nn.functional.interpolate(nearness, (height, width), mode="bilinear", align_corners=False)
         distance = 1 / nearness[:, 0].clamp(min=1e-6)
-        if parts[0].features is None:
+        if seen.features is None:
             return distance, None
-        features = torch.cat([part.features for part in parts if part.features is not None], dim=1)
-        features = rearrange(features, "b (h w) c -> b c h w", h=rows)
+        features = rearrange(seen.features, "b (h w) c -> b c h w", h=rows)
         return distance, nn.functional.interpolate(features, (height, width), mode="bilinear", align_corners=False)
+
+    def look(self, field: ImageField, rays: Rays, sources: SourceViews | None = None) -> Rendering:
+        """What rays meet, sampled as in training but without chance; some rays at a time."""
+        parts = []
+        for some in rays.split(max(self.config.chunk // self.config.samples, 1)):
+            distances = self._distances(some, jitter=False)
+            parts.append(render(field, some, distances, sources=sources, features=self.teacher is not None))
+        return joined(parts)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The encoder's trunk at its own rate, the rest at the full one."""
@@ -274,6 +263,13 @@ class SceneCompletion(nn.Module):
         known = {id(p) for p in trunk}
         rest = [p for p in self.parameters() if id(p) not in known]
         return [{"params": trunk, "scale": self.encoder.trunk_rate}, {"params": rest, "scale": 1.0}]
+
+    def _draw_grid(self, height: int, width: int) -> Origin | None:
+        """Where the teacher's patches lie in this step; None without a teacher."""
+        teacher = self.config.teacher
+        if teacher is None:
+            return None
+        return draw_origin(height, width, self.config.patch) if teacher.shift else (0, 0)
 
     def _distances(self, rays: Rays, *, jitter: bool) -> Float[Tensor, "B R S"]:
         shape = rays.directions.shape[:2]
@@ -286,15 +282,15 @@ class SceneCompletion(nn.Module):
         patches: Patches,
         target: PlacedViews,
         source: PlacedViews,
+        seen: Bool[Tensor, "B V R"],
     ) -> LossTerms:
         config, size = self.config.loss, patches.size
-        assert rendering.colour is not None and rendering.unseen is not None
+        assert rendering.colour is not None
         image = patches.take(target.image).flatten(0, 1)
         valid = patches.take(target.valid[:, :, None].float()).flatten(0, 1)[:, 0] > 0.5
         colour = rearrange(rendering.colour, "b v (p h w) c -> (b p) v c h w", h=size, w=size)
-        hidden = torch.maximum(rendering.unseen, rendering.unknown[:, None])
-        seen = (hidden < config.unseen_limit) & source.present[..., None]
-        seen = rearrange(seen, "b v (p h w) -> (b p) v h w", h=size, w=size) & valid[:, None]
+        seen = rearrange(seen & source.present[..., None], "b v (p h w) -> (b p) v h w", h=size, w=size)
+        seen = seen & valid[:, None]
         nearness = rearrange(rendering.nearness, "b (p h w) -> (b p) h w", h=size, w=size)
         still = patches.take_everywhere(source.image).flatten(0, 1) if config.automask else None
         terms = {
@@ -302,24 +298,31 @@ class SceneCompletion(nn.Module):
             "smoothness": edge_aware_smoothness(nearness, image),
         }
         if self.teacher is not None and rendering.features is not None:
-            pixels = self.expand(rearrange(rendering.features, "b (p h w) c -> (b p) h w c", h=size, w=size))
-            wanted = patches.take_cell(self.teacher_features(target.image)).flatten(0, 1)
-            made = self.downsampler(pixels)
-            if self.config.teacher is not None and self.config.teacher.artefacts is not None:
-                always = patches.take_cell(self.artefacts.expand(*target.image.shape[:2], -1, -1, -1)).flatten(0, 1)
-                made = nn.functional.normalize(made, dim=-1) + always
-            terms["features"] = feature_reconstruction(made, wanted)
-            terms["feature_smoothness"] = edge_aware_feature_smoothness(rearrange(pixels, "n h w c -> n c h w"), image)
+            terms |= self._feature_terms(rendering.features, patches, target, image)
         weights = {name: getattr(config, name) for name in terms}
         observed = {"density": rendering.density.detach().mean(), "seen": seen.any(dim=1).float().mean()}
         if target.depth is not None:
             observed["depth_ratio"] = _median_ratio(rendering, patches, target)
         return LossTerms(terms, weights, observed)
 
-    def teacher_features(self, image: Float[Tensor, "B V 3 H W"]) -> Float[Tensor, "B V C h w"]:
-        """What the teacher says of every view."""
-        assert self.teacher is not None
-        return self.teacher(image.flatten(0, 1)).unflatten(0, image.shape[:2])
+    def _feature_terms(
+        self, features: Float[Tensor, "B R C"], patches: Patches, target: PlacedViews, image: Tensor
+    ) -> dict[str, Tensor]:
+        size = patches.size
+        pixels = self.expand(rearrange(features, "b (p h w) c -> (b p) h w c", h=size, w=size))
+        wanted = patches.take_cell(self.teacher_features(target.image, patches.origin)).flatten(0, 1)
+        always = None
+        if self.config.teacher is not None and self.config.teacher.artefacts is not None:
+            always = patches.take_cell(self.artefacts.expand(*target.image.shape[:2], -1, -1, -1)).flatten(0, 1)
+        return distillation_terms(pixels, self.downsampler(pixels), wanted, image, always)
+
+    def teacher_features(
+        self, image: Float[Tensor, "B V 3 H W"], origin: Origin = (0, 0)
+    ) -> Float[Tensor, "B V C h w"]:
+        """What the teacher says of every view, in cells of which the first begins at `origin`."""
+        assert self.teacher is not None and self.config.teacher is not None
+        ask = self.teacher.extractor if self.config.teacher.shift else self.teacher
+        return ask(seen_from(image.flatten(0, 1), origin)).unflatten(0, image.shape[:2])
 
 
 def _median_ratio(rendering: Rendering, patches: Patches, target: PlacedViews) -> Tensor:

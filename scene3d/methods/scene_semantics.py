@@ -250,10 +250,9 @@ class SceneSemantics(nn.Module):
         """
         occupied = density >= self.threshold
         classes = torch.zeros_like(occupied, dtype=torch.int64)
-        points = transform(grid_to_cam, frame.centres(device=density.device)[occupied].to(grid_to_cam))
         found = []
-        for part in points.split(HEADS_AT_ONCE):
-            features = field(part[None]).features
+        for cells in occupied.nonzero().split(HEADS_AT_ONCE):
+            features = field(transform(grid_to_cam, frame.centres_of(cells).to(grid_to_cam))[None]).features
             assert features is not None
             found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
         if found:

@@ -12,9 +12,9 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from scene3d.config import Config
-from scene3d.errors import ConfigError, DataError
+from scene3d.errors import ConfigError
 from scene3d.nn.dino_vit import DinoViT, ViTSizes
-from scene3d.nn.extractor import FeatureExtractor, normalise, pad_to_multiple
+from scene3d.nn.extractor import FeatureExtractor, normalise, pad_to_patches
 from scene3d.nn.vit import IMAGENET_MEAN, IMAGENET_STD, resize_patches
 
 
@@ -93,11 +93,7 @@ class DinoEncoder(nn.Module):
         Raises:
             DataError: the image is smaller than a patch.
         """
-        height, width = image.shape[-2:]
-        if min(height, width) < self.stride:
-            least = f"{self.stride}x{self.stride}"
-            raise DataError(f"image: expected at least {least} pixels, one patch, got {height}x{width}")
-        padded = normalise(pad_to_multiple(image, self.stride), IMAGENET_MEAN, IMAGENET_STD)
+        padded = normalise(pad_to_patches(image, self.stride), IMAGENET_MEAN, IMAGENET_STD)
         *raw, last = self.network(resize_patches(padded, self.stride, self.patch), self.layers)
         return [*raw, nn.functional.normalize(last, dim=1)]
 

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from scene3d.errors import DataError
+
 
 class FeatureExtractor(nn.Module):
     """A frozen network that gives dense features of an image.
@@ -53,15 +55,31 @@ class FeatureExtractor(nn.Module):
 
     @torch.no_grad()
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """Features of RGB images in [0, 1]; h = ceil(H / stride), w = ceil(W / stride)."""
+        """Features of RGB images in [0, 1]; h = ceil(H / stride), w = ceil(W / stride).
+
+        Raises:
+            DataError: the image is smaller than a cell.
+        """
         self.network.to(image.device)
         # At full precision, whatever surrounds it: features are kept and compared across runs.
         with torch.autocast(image.device.type, enabled=False):
-            return self.dense(pad_to_multiple(image.float(), self.stride))
+            return self.dense(pad_to_patches(image.float(), self.stride))
 
     def dense(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Features of an image whose sides are multiples of `stride`; what an extractor implements."""
         raise NotImplementedError
+
+
+def pad_to_patches(image: Float[Tensor, "B C H W"], patch: int) -> Float[Tensor, "B C H_ W_"]:
+    """The image grown to whole patches; see `pad_to_multiple`.
+
+    Raises:
+        DataError: the image is smaller than a patch, so that most of the patch would be made up.
+    """
+    height, width = image.shape[-2:]
+    if min(height, width) < patch:
+        raise DataError(f"image: expected at least {patch}x{patch} pixels, one patch, got {height}x{width}")
+    return pad_to_multiple(image, patch)
 
 
 def pad_to_multiple(image: Float[Tensor, "B C H W"], multiple: int) -> Float[Tensor, "B C H_ W_"]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from scene3d.config import Config
 from scene3d.errors import ConfigError
-from scene3d.nn.extractor import FeatureExtractor, normalise, pad_to_multiple
+from scene3d.nn.extractor import FeatureExtractor, normalise, pad_to_patches
 from scene3d.nn.vit_weights import Family, load_vit, patch_size, random_vit
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -121,8 +121,12 @@ class ViTEncoder(nn.Module):
         self.stride = config.stride or self.patch
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B C h w"]]:
-        """Maps of RGB images in [0, 1], padded right and bottom to a multiple of `stride`; shallow first."""
-        padded = pad_to_multiple(image, self.stride)
+        """Maps of RGB images in [0, 1], padded right and bottom to a multiple of `stride`; shallow first.
+
+        Raises:
+            DataError: the image is smaller than a patch.
+        """
+        padded = pad_to_patches(image, self.stride)
         pixels = resize_patches(normalise(padded, IMAGENET_MEAN, IMAGENET_STD), self.stride, self.patch)
         output = _run(self.network, pixels, output_hidden_states=True)
         # hidden_states[0] is the embedding, so the output of block i is hidden_states[i + 1].

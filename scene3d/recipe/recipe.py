@@ -12,6 +12,7 @@ from scene3d.config import Config, apply_overrides, load_yaml, parse
 from scene3d.data.loading import DataConfig
 from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.trainer import TrainConfig
+from scene3d.errors import ConfigError
 from scene3d.methods.fused_depth import FusedDepthConfig
 from scene3d.methods.multiframe_depth import MultiframeDepthConfig
 from scene3d.methods.neural_surface import NeuralSurfaceConfig
@@ -47,6 +48,24 @@ class Recipe(Config):
     method: MethodConfig
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+
+
+class _DataSection(Config):
+    """The data of a recipe alone."""
+
+    data: DataConfig
+
+
+def load_data(path: Path | str, overrides: Iterable[str] = ()) -> DataConfig:
+    """The data of a YAML file that need not be a whole recipe, with each ``data.key=value`` laid over it.
+
+    Raises:
+        ConfigError: as of `load_recipe`; or the file has no data.
+    """
+    tree = load_yaml(path)
+    if "data" not in tree:
+        raise ConfigError(f"{path}: data: expected what to read, got nothing")
+    return parse(_DataSection, apply_overrides({"data": tree["data"]}, overrides), path).data
 
 
 def load_recipe(path: Path | str, overrides: Iterable[str] = ()) -> Recipe:

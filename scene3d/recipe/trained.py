@@ -19,6 +19,7 @@ from scene3d.config import apply_overrides, dump, parse
 from scene3d.config.mistakes import nearest
 from scene3d.data.loading import DataConfig, Split
 from scene3d.engine.distributed import pick_device
+from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.finishing import find_calibration
 from scene3d.engine.fitting import Progress
@@ -34,7 +35,7 @@ from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import as_module
 from scene3d.methods.several_frames import SeveralFrames
-from scene3d.recipe.recipe import Recipe
+from scene3d.recipe.recipe import Recipe, load_data
 
 RELEASED: dict[str, Callable[[str], Released]] = {
     "bts": load_bts,
@@ -92,8 +93,8 @@ def evaluate(
         path_or_name: as for `load`.
         split: which drives.
         device: "auto", "cpu", "cuda", "cuda:1".
-        data: a data config to use instead of the recipe's, for weights that came from elsewhere. One whose `train`
-            names no drive is scored without baselines.
+        data: a data config to use instead of the recipe's, or a YAML file that has one. One whose `train` names no
+            drive is scored without baselines.
         changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
         mesh: true surface, a mesh or a point cloud in the world, to compare the method's with.
         threshold: of precision and recall against it; None is 1 % of the diagonal of its box.
@@ -105,14 +106,18 @@ def evaluate(
         ConfigError: a change is wrong, or is of what was trained.
     """
     recipe, weights, source = _stored(path_or_name)
+    changes = list(changes)
     for change in changes:
         if not change.strip().startswith(("data.", "evaluate.")):
             raise ConfigError(f"{change}: expected a key of data or evaluate; the rest is what was trained")
+    if isinstance(data, (str, Path)):
+        about_data = [change for change in changes if change.strip().startswith("data.")]
+        data, changes = load_data(data, about_data), [change for change in changes if change not in about_data]
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
     if recipe.evaluate.earlier:
         data = data.looking_back(recipe.evaluate.earlier)
-    scored = data.with_scans(SCANS) if recipe.evaluate.occupancy else data
+    scored = _with_what_is_scored(data, recipe.evaluate)
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
     samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
@@ -135,6 +140,13 @@ def evaluate(
         return report
     table = surface_scores(predictor.method, mesh, threshold=threshold, protocol=surface_protocol)
     return replace(report, tables=(*report.tables, table))
+
+
+def _with_what_is_scored(data: Any, rules: EvaluateConfig) -> Any:
+    """The data, with what some figures need besides."""
+    if rules.occupancy:
+        data = data.with_scans(SCANS)
+    return data.with_views(rules.novel_views) if rules.novel_views else data
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:

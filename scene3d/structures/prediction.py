@@ -9,6 +9,8 @@ from torch import Tensor
 
 from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import VoxelFrame
+from scene3d.structures.labels import SSC, LabelSpace
+from scene3d.structures.solids import PointCloud
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,14 @@ class CompletionPrediction:
         frame: the grid, in velodyne axes.
         grid_to_cam: places the grid in the reference camera.
         features: of the reference view, rendered; None where the method has none.
-        classes: class of each cell (`scene3d.structures.labels.SSC`, 0 = empty); None without semantics.
+        classes: class of each cell (0 = empty) by the names of `space`; None without semantics.
         labels: class of each pixel (`scene3d.structures.labels.CITYSCAPES`); None without semantics.
         is_metric: as in `DepthPrediction`.
         calibration: how probably a cell of each density is occupied (see `scene3d.volume.opinion`); None where nobody
             has found out.
+        points: what each image shows, in the axes of the grid (x forward, y left, z up), with its colours and `labels`;
+            None where nobody asked, as in training and evaluation.
+        space: what the classes of cells are called: class i is `space.classes[i]`.
     """
 
     depth: Float[Tensor, "B H W"]
@@ -68,6 +73,8 @@ class CompletionPrediction:
     labels: Int[Tensor, "B H W"] | None = None
     is_metric: bool = True
     calibration: OccupancyCalibration | None = None
+    points: tuple[PointCloud, ...] | None = None
+    space: LabelSpace = SSC
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,3 +19,8 @@ class Rays:
 
     origins: Float[Tensor, "B R 3"]
     directions: Float[Tensor, "B R 3"]
+
+    def split(self, count: int) -> list[Rays]:
+        """The same rays, at most so many of each scene at a time."""
+        parts = zip(self.origins.split(count, dim=1), self.directions.split(count, dim=1), strict=True)
+        return [Rays(origins=origins, directions=directions) for origins, directions in parts]

@@ -19,21 +19,17 @@ from scene3d.data.images import write_bytes, write_depth
 from scene3d.data.sscbench import classes_of, raw_ids_of, write_classes, write_voxels
 from scene3d.errors import MissingExtraError, UsageError
 from scene3d.geometry.camera import CAM_TO_FORWARD, unproject
-from scene3d.geometry.depth import depth_to_points
 from scene3d.geometry.se3 import invert, transform
 from scene3d.geometry.voxels import SSCBENCH
 from scene3d.structures.labels import CITYSCAPES, SSC
 from scene3d.structures.prediction import CompletionPrediction, Prediction
-from scene3d.structures.solids import PointCloud
 from scene3d.structures.tables import Table
 from scene3d.visualise import pictures
 from scene3d.visualise.files import write_mesh, write_points
 from scene3d.visualise.painter import paint_voxels
+from scene3d.visualise.points import point_cloud
 from scene3d.visualise.quads import class_palette, height_colours, height_palette, merged_faces, quad_mesh
 from scene3d.visualise.report_html import Content, SolidView, report_html
-
-FARTHEST = 80.0
-"""Points farther away than this are sky, not surface; metres."""
 
 UNNAMED = SSC.index("other-object")
 """What occupied cells are called in label files when the method names no classes."""
@@ -96,21 +92,6 @@ def write_results(
         except MissingExtraError as error:
             _log.warning("%s left out: %s", name, error)
     return written
-
-
-def point_cloud(
-    depth: Float[Tensor, "H W"],
-    K: Float[Tensor, "3 3"],
-    image: Float[Tensor, "3 h w"],
-    cam_to_grid: Float[Tensor, "4 4"],
-) -> PointCloud:
-    """The points of a depth image with the colours of the image; beyond `FARTHEST` there are none."""
-    points = transform(cam_to_grid, depth_to_points(depth, K).reshape(-1, 3))
-    size = (depth.shape[0], depth.shape[1])
-    small = torch.nn.functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-    colours = pictures.image_picture(small).reshape(-1, 3)
-    kept = ((depth > 0) & (depth < FARTHEST)).reshape(-1).cpu()
-    return PointCloud(points=points.cpu()[kept], colours=colours[kept])
 
 
 def voxel_classes(prediction: CompletionPrediction) -> Int[Tensor, "X Y Z"]:
@@ -246,4 +227,6 @@ def _one(prediction: Prediction, index: int) -> Prediction:
     """One of a batch, as a batch of one."""
     values: dict[str, Any] = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
     chosen = {k: v[index : index + 1].detach() for k, v in values.items() if isinstance(v, Tensor)}
+    if values.get("points") is not None:
+        chosen["points"] = values["points"][index : index + 1]
     return type(prediction)(**(values | chosen))

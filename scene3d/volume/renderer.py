@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -40,6 +43,16 @@ class Rendering:
     features: Float[Tensor, "B R C"] | None = None
     colour: Float[Tensor, "B V R 3"] | None = None
     unseen: Float[Tensor, "B V R"] | None = None
+
+
+def joined(parts: Sequence[Rendering]) -> Rendering:
+    """Renderings of some rays of the same scenes each, as one of all of them in that order."""
+    found: dict[str, Any] = {}
+    for f in fields(Rendering):
+        values = [getattr(part, f.name) for part in parts]
+        # Views come before rays.
+        found[f.name] = None if values[0] is None else torch.cat(values, dim=2 if f.name in ("colour", "unseen") else 1)
+    return Rendering(**found)
 
 
 def render(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scene3d.geometry.camera import inside, project
+from scene3d.geometry.se3 import transform
 from scene3d.ops.march_field import MarchViews
+from scene3d.ops.sample_views import sample_views
 from scene3d.ops.sample_views_composite import sample_views_composite
 
 
@@ -37,6 +41,17 @@ class SourceViews:
         views = self.arrays()
         colour, seen = sample_views_composite(views.images, points, views.to_pixels, weights, views.shown)
         return colour, (weights.sum(dim=-1)[:, None] - seen).detach()
+
+    @torch.no_grad()
+    def at(self, points: Float[Tensor, "B N 3"]) -> tuple[Float[Tensor, "B V N 3"], Bool[Tensor, "B V N"]]:
+        """Colour that each view shows where each point projects to, and whether it sees the point."""
+        height, width = self.image.shape[-2:]
+        pixels, depth = project(transform(self.field_to_cam, points[:, None]), self.K)
+        shown = torch.cat([self.image, self.valid[:, :, None].to(self.image)], dim=2).permute(0, 1, 3, 4, 2)
+        found = sample_views(shown.flatten(0, 1).contiguous(), pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        # Between a pixel that shows something and one that does not there is nothing to be seen.
+        whole = found[..., 3] > 1 - 1e-4
+        return found[..., :3], inside(pixels, depth, height, width) & whole
 
     def arrays(self) -> MarchViews:
         """As operators take them."""

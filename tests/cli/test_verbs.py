@@ -12,6 +12,8 @@ from PIL import Image
 from scene3d.cli import main
 from scene3d.config import load_yaml
 from scene3d.data.images import read_depth
+from scene3d.visualise import results
+from tests.data.small_trees import write_cityscapes
 from tests.tiny import CONFIGS, SIZE, SMALLER
 
 TINY = str(CONFIGS / "tiny" / "scene_completion.yaml")
@@ -110,15 +112,15 @@ def test_train_resume_evaluate_predict_and_show(capsys, recipe: list[str], tmp_p
     assert "abs_rel" in table and "mean grid" in table and "street exact" in table
     assert json.loads((out / "evaluation_val.json").read_text())["split"] == "val"
 
-    results = tmp_path / "results"
-    files = run(capsys, "predict", out, photo, "--out", results, "--no-open3d").split()
+    found = tmp_path / "results"
+    files = run(capsys, "predict", out, photo, "--out", found, "--no-open3d").split()
     assert all(Path(file).stat().st_size for file in files)
     assert {"depth.png", "points.ply", "voxels.label", "voxels.glb", "report.html"} <= {Path(f).name for f in files}
-    assert read_depth(results / "depth.png").shape == SIZE
-    assert "assumed to be that of the training images" in (results / "report.html").read_text()
+    assert read_depth(found / "depth.png").shape == SIZE
+    assert "assumed to be that of the training images" in (found / "report.html").read_text()
 
     picture = tmp_path / "picture.png"
-    assert str(picture) in run(capsys, "show", results / "points.ply", "--screenshot", picture)
+    assert str(picture) in run(capsys, "show", found / "points.ply", "--screenshot", picture)
     with Image.open(picture) as image:
         assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 10
 
@@ -137,9 +139,58 @@ def test_predict_takes_every_second_image_of_a_folder_and_frame_of_a_video(capsy
         container.mux(stream.encode())
     words = ["--every", 2, "--no-open3d"]
     run(capsys, "predict", tiny_weights, folder, "--out", tmp_path / "a", *words)
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["0"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["0", "predict.json"]
     run(capsys, "predict", tiny_weights, video, "--out", tmp_path / "b", *words)
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["000000"]
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["000000", "predict.json"]
+
+
+def test_a_folder_is_predicted_in_shards_and_gone_on_with(capsys, tmp_path: Path, tiny_weights: Path, monkeypatch):
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((32, 104, 3), 60 * number, dtype=np.uint8)).save(images / f"{number}.png")
+    words = ["predict", tiny_weights, images, "--out", out, "--no-open3d"]
+
+    def folders() -> list[str]:
+        return sorted(path.name for path in out.iterdir() if path.is_dir())
+
+    run(capsys, *words, "--shard", "2/2")
+    assert folders() == ["1", "3"]
+    first = {path: path.stat().st_mtime_ns for path in out.rglob("*.*") if path.parent != out}
+    # A process that is killed half-way through an image leaves nothing of it.
+    write = results.write_results
+    monkeypatch.setattr(results, "write_results", lambda *given, **more: (write(*given, **more), 1 / 0))
+    assert main([str(word) for word in [*words, "--shard", "1/2"]]) == 1
+    capsys.readouterr()
+    assert folders() == ["1", "3"]
+    monkeypatch.undo()
+    printed = run(capsys, *words).splitlines()
+    assert folders() == ["0", "1", "2", "3"] and {Path(line).parent.name for line in printed} == {"0", "2"}
+    assert all(path.stat().st_mtime_ns == time for path, time in first.items())
+    assert run(capsys, *words) == ""
+    # Results of another camera do not join them.
+    assert main([str(word) for word in [*words, "--K", 50, 50, 52, 16]]) == 2
+    assert "holds results of other settings: K: None != [50" in capsys.readouterr().err
+    assert main(
+        [str(word) for word in ["predict", tiny_weights, images / "0.png", "--out", out / "x", "--shard", "1/2"]]
+    )
+    assert "is one image" in capsys.readouterr().err
+
+
+def test_weights_may_be_scored_on_the_data_of_another_file(capsys, tmp_path: Path, tiny_weights: Path):
+    write_cityscapes(tmp_path / "cityscapes", split="val", city="lindau")
+    snippets = "{height: 32, width: 104, views: [{sensor: left}], need: [depth], depth: file}"
+    (tmp_path / "data.yaml").write_text(
+        f"data: {{kind: cityscapes, root: elsewhere, train: [], val: [lindau], snippets: {snippets}}}"
+    )
+    words = ["evaluate", tiny_weights, "--data", tmp_path / "data.yaml", "--out", tmp_path / "report.json"]
+    assert main([str(word) for word in words]) == 3
+    assert str(tmp_path / "elsewhere") in capsys.readouterr().err
+    printed = run(capsys, *words, "--set", f"data.root={tmp_path / 'cityscapes'}")
+    assert "### depth" in printed and "No training data given" in printed
+    (tmp_path / "data.yaml").write_text("method: {}")
+    assert main([str(word) for word in [*words, "--overwrite"]]) == 2
+    assert "data.yaml: data: expected what to read, got nothing" in capsys.readouterr().err
 
 
 def test_the_demo_prints_every_file_and_the_figures(capsys, tmp_path: Path, tiny_weights: Path, photo: Path):

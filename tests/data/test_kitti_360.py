@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from scene3d.data.check import check_data
-from scene3d.data.kitti_360 import read_body_poses, read_fisheye, read_kitti_360, read_rig
+from scene3d.data.kitti_360 import read_fisheye, read_kitti_360, read_rig
+from scene3d.data.kitti_360_poses import EstimatedPoses, read_body_poses
 from scene3d.data.snippet_config import SnippetConfig
 from scene3d.data.snippets import Snippets
 from scene3d.errors import DataError
@@ -255,7 +256,10 @@ def test_bad_calibration_is_named_by_file_and_key(tree, file, old, new, complain
 @pytest.mark.parametrize("name", sorted(CALIBRATION))
 def test_a_missing_calibration_file_is_named(tree, name):
     (tree / "calibration" / name).unlink()
-    with pytest.raises(DataError, match=f"{name}: expected a text file, got no such file"):
+    said = "a text file, got no such file"
+    if name.startswith("image"):
+        said = "the fisheye's calibration, got no such file.*data.fisheye: false reads the stereo pair alone"
+    with pytest.raises(DataError, match=f"{name}: expected {said}"):
         read_kitti_360(tree)
 
 
@@ -323,6 +327,50 @@ def test_positions_far_from_the_origin_keep_their_millimetres(tree):
     assert shot(scene, 4, "left").cam_to_world.dtype == torch.float64
     assert abs(float(shot(scene, 4, "left").cam_to_world[0, 3]) - 3800.1234567) < 1e-9
     assert np.isfinite(float(shot(scene, 4, "left").cam_to_world[0, 3]))
+
+
+def test_a_slam_trajectory_of_the_left_camera_says_the_same_between_frames(tree, tmp_path):
+    (own,) = read_kitti_360(tree)
+    left = {s.frame: s.cam_to_world for s in own.shots if s.sensor == "left"}
+    # As ORB-SLAM writes it: every frame has a line, and the first camera is the world. Frames 0, 2 and 3 stand still.
+    start = torch.linalg.inv(left[1])
+    lines = [start @ left[4 if frame == 4 else 1] for frame in range(5)]
+    text = "\n".join(" ".join(map(repr, matrix[:3].flatten().tolist())) for matrix in lines)
+    write(tmp_path / "slam" / f"{SEQUENCE}.txt", text)
+    poses = EstimatedPoses(tmp_path / "slam", "left camera")
+    (scene,) = read_kitti_360(tree, poses=poses)
+    assert sorted({s.frame for s in scene.shots}) == [0, 1, 2, 3, 4]
+    torch.testing.assert_close(shot(scene, 1, "left").cam_to_world, torch.eye(4, dtype=torch.float64))
+    for sensor in ("left", "right", "fisheye_right"):
+        there, here = (
+            torch.linalg.inv(shot(s, 1, "left").cam_to_world) @ shot(s, 4, sensor).cam_to_world for s in (own, scene)
+        )
+        torch.testing.assert_close(there, here)
+
+
+def test_an_estimated_trajectory_may_name_its_frames_and_lie_in_a_folder(tree, tmp_path):
+    write(tmp_path / "poses" / SEQUENCE / "poses.txt", POSES)
+    (own,), (scene,) = read_kitti_360(tree), read_kitti_360(tree, poses=EstimatedPoses(tmp_path / "poses"))
+    assert len(own.shots) == len(scene.shots)
+    assert all(torch.equal(a.cam_to_world, b.cam_to_world) for a, b in zip(own.shots, scene.shots, strict=True))
+
+
+def test_voxels_keep_their_frames_under_another_trajectory(tree, tmp_path):
+    folder = tree / "SSCBench-KITTI-360" / "data_2d_raw" / SEQUENCE / "voxels"
+    for row in (0, 1):
+        write(folder / f"{row:06d}.label", np.zeros(256 * 256 * 32, dtype="<u2").tobytes())
+        write(folder / f"{row:06d}.invalid", np.zeros(256 * 256 * 32, dtype=np.uint8).tobytes())
+    write(tmp_path / "slam" / f"{SEQUENCE}.txt", "\n".join(["1 0 0 0 0 1 0 0 0 0 1 0"] * 4))
+    (scene,) = read_kitti_360(tree, poses=EstimatedPoses(tmp_path / "slam"))
+    # Row 0 is frame 1, row 1 is frame 4, which the trajectory does not reach.
+    assert [grid.frame for grid in scene.voxels] == [1]
+
+
+def test_a_missing_trajectory_is_named(tree, tmp_path):
+    with pytest.raises(DataError, match=f"expected <sequence>/poses.txt, got none of.*{SEQUENCE}"):
+        read_kitti_360(tree, poses=EstimatedPoses(tmp_path))
+    with pytest.raises(DataError, match=rf"{SEQUENCE}\.txt: expected the trajectory.*data.poses"):
+        read_kitti_360(tree, [SEQUENCE], poses=EstimatedPoses(tmp_path))
 
 
 def test_samples_whose_voxels_were_made_with_another_label_map_are_refused(tree):

@@ -48,6 +48,12 @@ def test_what_is_no_image_is_refused(image):
         read_picture(image)
 
 
+@pytest.mark.parametrize("size", [(7, 100), (60, 7), (1, 1)])
+def test_an_image_smaller_than_a_patch_is_refused(size):
+    with pytest.raises(UsageError, match=f"at least 8x8 pixels, one patch, got {size[0]}x{size[1]}"):
+        match(torch.zeros(3, *size, dtype=torch.uint8), pinhole(40.0, *size), WANTED)
+
+
 def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
     with pytest.raises(DataError, match=r"a\.png"):

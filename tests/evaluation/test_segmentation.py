@@ -9,6 +9,7 @@ from scene3d.errors import UsageError
 from scene3d.evaluation.segmentation import (
     accuracy,
     label_confusion,
+    mean_iou_of_present,
     mean_label_iou,
     name_clusters,
     rematch,
@@ -72,3 +73,12 @@ def test_the_oracle_is_the_best_of_all_renamings(seed: int):
     matrix = torch.randint(0, 50, (5, 5), generator=torch.Generator().manual_seed(seed))
     best = max(int(renamed(matrix, torch.tensor(p)).trace()) for p in itertools.permutations(range(5)))
     assert int(renamed(matrix, rematch(matrix)).trace()) == best
+
+
+def test_absent_classes_count_as_nothing_or_not_at_all():
+    # Class 0: 4 of 5 right, IoU 4 / 6; class 1: said once, never there, IoU 0; class 2: 1 / 2; class 3: nowhere.
+    matrix = torch.tensor([[4, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]])
+    expected = 4 / 6 + 0 + 1 / 2
+    assert mean_label_iou(matrix) == pytest.approx(expected / 4)
+    assert mean_iou_of_present(matrix) == pytest.approx(expected / 3)
+    assert mean_iou_of_present(torch.zeros(3, 3, dtype=torch.int64)) == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,13 +13,13 @@ from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import rigid
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.losses.photometric import minimum_reprojection
+from scene3d.methods.distillation import TeacherConfig
 from scene3d.methods.hints import HintConfig
 from scene3d.methods.scene_completion import (
     RINGS,
     CompletionLossConfig,
     SceneCompletion,
     SceneCompletionConfig,
-    TeacherConfig,
 )
 from scene3d.nn.dino_encoder import DinoFeaturesConfig
 from scene3d.nn.dpt import DPTConfig
@@ -225,3 +226,16 @@ def test_a_calibration_is_kept_with_the_weights_and_comes_with_predictions():
     assert torch.equal(found.probability, given.probability) and torch.equal(found.base_rate, given.base_rate)
     with pytest.raises(ValueError, match="rings: expected"):
         method.calibrate(replace(given, rings=(1.0,)))
+
+
+def test_a_shifted_teacher_speaks_of_shifted_patches_and_keeps_nothing():
+    extractor = DinoFeaturesConfig(weights="random", width=16, depth=1, heads=2, grid=(2, 2))
+    teacher = TeacherConfig(extractor=extractor, channels=4, hidden=4, artefacts=(4, 8), shift=True)
+    method = SceneCompletion(TINY.model_copy(update={"teacher": teacher}))
+    image = _wall_frames().image
+    rolled = torch.nn.functional.pad(image[0, :1, :, 3:, :-2], (2, 0, 0, 3), mode="replicate")[None]
+    torch.testing.assert_close(method.teacher_features(image[:, :1], (3, -2)), method.teacher_features(rolled))
+    terms = method.training_step(_wall_frames(), 0).terms
+    assert torch.isfinite(terms["features"]) and not method.teacher._held
+    with pytest.raises(ValueError, match="leave out cache, or shift"):
+        TeacherConfig(extractor=extractor, shift=True, cache=Path("cache"))

@@ -3,7 +3,8 @@ import torch
 
 from scene3d.errors import ConfigError
 from scene3d.methods import Method
-from scene3d.methods.scene_completion import SceneCompletionConfig, TeacherConfig
+from scene3d.methods.distillation import TeacherConfig
+from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig, _input_view
 from scene3d.nn.image_encoder import UNetEncoderConfig
 from scene3d.nn.resnet import SmallResNetConfig

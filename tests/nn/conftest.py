@@ -1,4 +1,4 @@
-"""Small random networks, written in the layout that the real ones are published in."""
+"""Networks for the tests of what reads them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
 
-SIZES = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "patch_size": 8,
-    "image_size": 32,
-}
-CLASSES = {
-    "dino": "ViT",
-    "dinov2": "Dinov2",
-    "dinov2_registers": "Dinov2WithRegisters",
-    "dinov3": "DINOv3ViT",
-}
-
-
-def _publish(folder, family, seed=0):
-    import transformers
-
-    torch.manual_seed(seed)
-    registers = {"num_register_tokens": 4} if family in ("dinov2_registers", "dinov3") else {}
-    config = getattr(transformers, f"{CLASSES[family]}Config")(**SIZES, **registers)
-    network = getattr(transformers, f"{CLASSES[family]}Model")(config).eval()
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    network.save_pretrained(folder)
-    return network
+from tests.vits import publish_vit
 
 
 @pytest.fixture
 def published_vit() -> Callable[..., Any]:
-    """Writes a network of 16 channels, patch 8 and 2 blocks of a family into a folder, and gives it back."""
+    """See `tests.vits.publish_vit`."""
     pytest.importorskip("transformers", reason="DINO networks are read by transformers, an extra")
-    return _publish
+    return publish_vit

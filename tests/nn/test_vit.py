@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from scene3d.errors import ConfigError
+from scene3d.errors import ConfigError, DataError
 from scene3d.nn.vit import ViTEncoderConfig, ViTFeaturesConfig
 
 pytest.importorskip("transformers", reason="DINO networks are read by transformers, an extra")
@@ -43,6 +43,15 @@ def test_a_stride_besides_the_patch_gives_the_grid_of_that_stride(published_vit,
     extractor = ViTFeaturesConfig(kind="dinov2", weights=str(tmp_path), stride=16).build()
     assert extractor.stride == 16
     assert extractor(torch.rand(1, 3, 32, 60)).shape == (1, 16, 2, 4)
+
+
+def test_an_image_smaller_than_a_patch_is_refused(published_vit, tmp_path):
+    published_vit(tmp_path, "dino")
+    extractor = ViTFeaturesConfig(kind="dino", weights=str(tmp_path)).build()
+    encoder = ViTEncoderConfig(weights=str(tmp_path), layers=(0, 0, 1)).build()
+    for network in (extractor, encoder):
+        with pytest.raises(DataError, match="at least 8x8 pixels, one patch, got 7x40"):
+            network(torch.rand(1, 3, 7, 40))
 
 
 def test_what_stands_at_a_patch_moves_with_it(published_vit, tmp_path):

@@ -10,7 +10,8 @@ from PIL import Image
 
 from scene3d.data.images import read_depth, read_image, read_labels
 from scene3d.data.kitti import read_kitti_raw
-from scene3d.data.kitti_360 import read_body_poses, read_kitti_360
+from scene3d.data.kitti_360 import read_kitti_360
+from scene3d.data.kitti_360_poses import read_body_poses
 from scene3d.data.kitti_files import read_rows, read_scan
 from scene3d.data.sscbench import read_classes, read_raw_labels, read_voxels
 from scene3d.data.street import StreetConfig, make_street, render, rig
