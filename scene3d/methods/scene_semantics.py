@@ -16,29 +16,23 @@ from torch import Tensor, nn
 
 from scene3d.config import Config
 from scene3d.errors import ConfigError
-from scene3d.fusion.inward import spread_inward
+from scene3d.fusion.classify import classify_cells
+from scene3d.fusion.refinement import RefinementConfig, label_pixels
 from scene3d.geometry.occupancy import OccupancyCalibration
-from scene3d.geometry.rays import pixel_rays
-from scene3d.geometry.se3 import transform
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.losses import LossTerms
 from scene3d.losses.correlation import feature_correspondence
 from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig
-from scene3d.nn.clusters import assign, spherical_kmeans
+from scene3d.nn.clusters import spherical_kmeans
 from scene3d.nn.feature_bank import FeatureBank
+from scene3d.nn.labeller import AT_ONCE, Labeller
 from scene3d.nn.segment_head import SegmentHead
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES, CITYSCAPES_TO_SSC, IGNORE, remap
+from scene3d.structures.labels import CITYSCAPES, IGNORE
 from scene3d.structures.prediction import CompletionPrediction
-from scene3d.structures.rays import Rays
 from scene3d.volume import ImageField
 from scene3d.volume.pixel_aligned import PixelAlignedField
-from scene3d.volume.renderer import render
-from scene3d.volume.sampling import inverse_distances
-from scene3d.volume.surface_balls import dense_ball_features, draw_surface_points
-
-HEADS_AT_ONCE = 2**14
-"""Points whose features, as wide as the teacher's, are held at a time when no gradient is needed."""
+from scene3d.volume.surface_balls import BallConfig, draw_features
 
 
 class PairConfig(Config):
@@ -46,28 +40,6 @@ class PairConfig(Config):
 
     weight: float = Field(ge=0)
     shift: float
-
-
-class BallConfig(Config):
-    """Where the pairs come from: balls of dense points around surfaces.
-
-    Attributes:
-        rays: rendered a view, to find surfaces.
-        count: balls a view, one from each quantile of distance.
-        radius: metres.
-        points: a ball.
-        tries: points that are drawn for each that is kept.
-        density: a point counts as dense above this, 1/m.
-        farthest: surfaces from here on are left out, metres.
-    """
-
-    rays: PositiveInt = 1024
-    count: PositiveInt = 5
-    radius: PositiveFloat = 0.5
-    points: PositiveInt = 576
-    tries: PositiveInt = 4
-    density: float = Field(0.5, ge=0)
-    farthest: PositiveFloat = 50.0
 
 
 class SceneSemanticsConfig(Config):
@@ -84,6 +56,8 @@ class SceneSemanticsConfig(Config):
         clusters: how many groups; the classes of images, or more.
         refit: steps after which the clusters are found anew.
         fit_points: at most so many codes are clustered.
+        sharpness: a cluster is e times as probable as one whose cosine is less by one over this.
+        refine: how classes are smoothed.
     """
 
     kind: Literal["scene_semantics"] = "scene_semantics"
@@ -99,6 +73,8 @@ class SceneSemanticsConfig(Config):
     clusters: PositiveInt = len(CITYSCAPES)
     refit: PositiveInt = 100
     fit_points: PositiveInt = 20000
+    sharpness: PositiveFloat = 10.0
+    refine: RefinementConfig = RefinementConfig()
 
     def build(self) -> SceneSemantics:
         """The method."""
@@ -177,14 +153,23 @@ class SceneSemantics(nn.Module):
         full = balls.new_tensor(len(balls) / (len(frames.image) * config.balls.count))
         return LossTerms(terms, weights, {"full_balls": full})
 
-    @torch.no_grad()
+    @property
+    def labeller(self) -> Labeller:
+        """The clusters, and what they are called."""
+        return Labeller(self._likeness, self.cluster_to_class, self.config.sharpness)
+
     def fit_clusters(self, batches: Iterable[Frames]) -> None:
         """Find the clusters anew in what the field says of these frames; their labels are not looked at."""
+        self._fit(self.draw_features(batches), restarts=4)
+
+    @torch.no_grad()
+    def draw_features(self, batches: Iterable[Frames]) -> Float[Tensor, "N C"]:
+        """What the field says in balls around surfaces and at pixels of the reference views, drawn at random."""
         features = []
         for frames in batches:
             balls, pixels = self._sample(frames.image[:, 0], frames.K[:, 0], _mask(frames)[:, 0])
             features += [balls.flatten(0, 1), pixels.flatten(0, 1)]
-        self._fit(torch.cat(features), restarts=4)
+        return torch.cat(features)
 
     def name_clusters(self, classes: Int[Tensor, "K"]) -> None:  # noqa: UP037
         """Say which class of `CITYSCAPES` each cluster is; 255 leaves a cluster without one.
@@ -198,13 +183,22 @@ class SceneSemantics(nn.Module):
             raise ValueError(f"classes: expected 0 to {len(CITYSCAPES) - 1} or {IGNORE}, got {classes.tolist()}")
         self.cluster_to_class.copy_(classes)
 
-    @torch.no_grad()
     def clusters_of_pixels(self, frames: Frames) -> Int[Tensor, "B H W"]:
         """Cluster of every pixel of the reference view; what the names are matched on."""
+        return self.labeller.groups(self.features_of_pixels(frames))
+
+    @torch.no_grad()
+    def features_of_pixels(self, frames: Frames) -> Float[Tensor, "B H W C"]:
+        """The field's features, rendered into the reference view."""
         field = self.completion.encode(frames.image[:, 0], frames.K[:, 0])
         _, features = self.completion.render_view(field, *frames.image.shape[-2:])
         assert features is not None
-        return self._clusters(features.movedim(1, -1))
+        return features.movedim(1, -1)
+
+    @torch.no_grad()
+    def expand(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
+        """As `SceneCompletion.expand`: the frozen features that the head starts from."""
+        return self.completion.expand(features)
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
@@ -225,13 +219,43 @@ class SceneSemantics(nn.Module):
     def complete(self, field: ImageField, frames: Frames) -> CompletionPrediction:
         """As `predict`, of a field that is there already."""
         prediction = self.completion.complete(field, frames)
-        if bool((self.cluster_to_class == IGNORE).all()):
+        return self._classified(prediction, field, frames, self.labeller, self.config.refine)
+
+    @torch.no_grad()
+    def relabel(
+        self,
+        prediction: CompletionPrediction,
+        frames: Frames,
+        labeller: Labeller | None = None,
+        refine: RefinementConfig | None = None,
+    ) -> CompletionPrediction:
+        """The same scene with other classes.
+
+        Args:
+            prediction: of these frames.
+            frames: as they were given to `predict`.
+            labeller: who reads classes from the field's features instead; None is the clusters.
+            refine: how they are smoothed instead; None as the config says.
+        """
+        field = self.encode(frames.image[:, 0], frames.K[:, 0])
+        return self._classified(prediction, field, frames, labeller or self.labeller, refine or self.config.refine)
+
+    def _classified(
+        self,
+        prediction: CompletionPrediction,
+        field: ImageField,
+        frames: Frames,
+        labeller: Labeller,
+        refine: RefinementConfig,
+    ) -> CompletionPrediction:
+        """The prediction with classes, if the groups have names."""
+        if not labeller.named:
             return prediction
         assert prediction.features is not None
-        labels = self.cluster_to_class[self._clusters(prediction.features.movedim(1, -1))]
+        labels = label_pixels(prediction.features, frames.image[:, 0], labeller, refine.crf)
         classes = [
-            self.voxel_classes(field.select(i), prediction.density[i], prediction.frame, prediction.grid_to_cam[i])
-            for i in range(len(labels))
+            self.voxel_classes(field.select(i), prediction.density[i], prediction.frame, placed, labeller, refine)
+            for i, placed in enumerate(prediction.grid_to_cam)
         ]
         return replace(prediction, labels=labels, classes=torch.stack(classes))
 
@@ -242,23 +266,23 @@ class SceneSemantics(nn.Module):
         density: Float[Tensor, "X Y Z"],
         frame: VoxelFrame,
         grid_to_cam: Float[Tensor, "4 4"],
+        labeller: Labeller | None = None,
+        refine: RefinementConfig | None = None,
     ) -> Int[Tensor, "X Y Z"]:
         """`SSC` class of each occupied cell of one scene, inside of solids that of their surface; all others are empty.
 
-        Features and clusters are asked for in occupied cells only. With the completion's `compat` "scenedino", cells
-        inside have the class of their own centre.
+        With the completion's `compat` "scenedino", cells inside have the class of their own centre. Who says the
+        classes, and how they are smoothed, are as for `relabel`.
         """
-        occupied = density >= self.threshold
-        classes = torch.zeros_like(occupied, dtype=torch.int64)
-        points = transform(grid_to_cam, frame.centres(device=density.device)[occupied].to(grid_to_cam))
-        found = []
-        for part in points.split(HEADS_AT_ONCE):
-            features = field(part[None]).features
-            assert features is not None
-            found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
-        if found:
-            classes[occupied] = torch.cat(found)
-        return classes if self.config.completion.compat else spread_inward(classes, occupied)
+        return classify_cells(
+            field,
+            labeller or self.labeller,
+            density >= self.threshold,
+            frame,
+            grid_to_cam,
+            inside=self.config.completion.compat is not None,
+            rounds=(refine or self.config.refine).smoothing,
+        )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The head; everything else is frozen."""
@@ -269,33 +293,13 @@ class SceneSemantics(nn.Module):
         self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"], mask: Tensor
     ) -> tuple[Float[Tensor, "M P C"], Float[Tensor, "B P C"]]:
         """The field's features in the balls that are full, whatever their number, and at some pixels."""
-        balls, completion = self.config.balls, self.config.completion
-        (height, width), batch = image.shape[-2:], len(image)
+        completion = self.config.completion
         field = self.completion.encode(image, K)
-        count = max(balls.rays, balls.points)
-        place = torch.rand(batch, count, 2, device=image.device) * K.new_tensor([width, height])
-        origins, directions = pixel_rays(place, K, torch.eye(4, device=K.device, dtype=K.dtype).expand(batch, 4, 4))
-        rays = Rays(origins=origins, directions=directions)
-        distances = inverse_distances(
-            completion.near, completion.far, completion.samples, (batch, count), jitter=False, like=directions
-        )
-        seen = render(field, rays, distances)
-        assert seen.features is not None
-        column, row = place.long().unbind(dim=-1)
-        covered = mask[torch.arange(batch, device=mask.device)[:, None], row, column]
-        distance = torch.where(covered, seen.distance, torch.inf)
-        surface = rays.directions * seen.distance[..., None]
-        centres, some = draw_surface_points(surface, distance, balls.farthest, balls.count)
-        features, full = dense_ball_features(
-            field, centres, radius=balls.radius, count=balls.points, tries=balls.tries, density=balls.density
-        )
-        return features[full & some[:, None]], seen.features[:, : balls.points]
+        return draw_features(field, mask, self.config.balls, completion.near, completion.far, completion.samples)
 
-    def _clusters(self, features: Float[Tensor, "*batch C"]) -> Int[Tensor, "*batch"]:
-        """Nearest cluster of the field's features."""
-        flat = features.reshape(-1, features.shape[-1])
-        parts = [assign(self._codes(part), self.centres) for part in flat.split(HEADS_AT_ONCE)]
-        return torch.cat(parts).reshape(features.shape[:-1])
+    def _likeness(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
+        """Cosine of what the head makes of the field's features with each centre."""
+        return self._codes(features) @ nn.functional.normalize(self.centres, dim=-1).mT
 
     def _codes(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
         learning = self.head.training
@@ -308,7 +312,8 @@ class SceneSemantics(nn.Module):
         if len(features) < self.config.clusters:
             return
         some = torch.randperm(len(features), device=features.device)[: self.config.fit_points]
-        self.centres.copy_(spherical_kmeans(self._codes(features[some]), self.config.clusters, restarts=restarts))
+        codes = torch.cat([self._codes(part) for part in features[some].split(AT_ONCE)])
+        self.centres.copy_(spherical_kmeans(codes, self.config.clusters, restarts=restarts))
         self.cluster_to_class.fill_(IGNORE)
 
 
