@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -129,18 +130,36 @@ def find_and_name_clusters(
     if val is None:
         log.warning("no validation data: the clusters have no names")
         return
-    confusion = torch.zeros(len(CITYSCAPES), len(method.centres), dtype=torch.int64)
+    names = name_groups(method.clusters_of_pixels, len(method.centres), val, device)
+    if names is None:
+        log.warning("validation data without labels: the clusters have no names")
+        return
+    method.name_clusters(names.to(method.centres.device))
+
+
+def name_groups(
+    groups_of_pixels: Callable[[Frames], Int[Tensor, "B H W"]],
+    count: int,
+    val: SomeFrames,
+    device: torch.device | str,
+) -> Int[Tensor, "K"] | None:  # noqa: UP037
+    """The class of each group of pixels by the labels of validation frames; None where there are none.
+
+    Args:
+        groups_of_pixels: of view 0.
+        count: how many groups there are.
+        val: of these, at most `CLUSTER_FRAMES` are looked at.
+        device: where frames go.
+    """
+    confusion = torch.zeros(len(CITYSCAPES), count, dtype=torch.int64)
     for index in spread(len(val), CLUSTER_FRAMES):
         frames = val[index].to(device)
         if frames.labels is not None:
-            clusters = method.clusters_of_pixels(frames).cpu()
-            truth = frames.labels[:, 0].cpu()
-            confusion += label_confusion(clusters, truth, len(CITYSCAPES), len(method.centres)).cpu()
+            groups, truth = groups_of_pixels(frames).cpu(), frames.labels[:, 0].cpu()
+            confusion += label_confusion(groups, truth, len(CITYSCAPES), count)
     if int(confusion.sum()) == 0:
-        log.warning("validation data without labels: the clusters have no names")
-        return
-    named = name_clusters(confusion, "val").classes
-    method.name_clusters(torch.as_tensor(named, device=method.centres.device))
+        return None
+    return torch.tensor(name_clusters(confusion, "val").classes)
 
 
 def calibrate_deviation(method: Method, val: SomeFrames | None, device: torch.device | str) -> float | None:

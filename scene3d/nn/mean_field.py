@@ -60,15 +60,15 @@ def mean_field(
     for _ in range(config.rounds):
         heard = torch.zeros_like(believed)
         for here, there, weight in pairs:
-            heard[(..., *here)] += weight * believed[(..., *there)]
-            heard[(..., *there)] += weight * believed[(..., *here)]
+            heard[here] += weight * believed[there]
+            heard[there] += weight * believed[here]
         # With Potts' costs, the sum over l' != l of m(l') is a constant minus m(l).
         believed = torch.softmax(unary + heard, dim=0)
     return believed
 
 
-Part = tuple[slice, slice]
-"""Rows and columns."""
+Part = tuple[slice, slice, slice]
+"""All channels of some rows and columns."""
 
 
 def _pairs(image: Float[Tensor, "3 H W"], config: MeanFieldConfig) -> Iterator[tuple[Part, Part, Float[Tensor, "h w"]]]:
@@ -77,11 +77,11 @@ def _pairs(image: Float[Tensor, "3 H W"], config: MeanFieldConfig) -> Iterator[t
     kernels = [_kernels(image, config, here, there) for here, there in offsets]
     totals = torch.ones_like(image[:2])
     for (here, there), kernel in zip(offsets, kernels, strict=True):
-        totals[(..., *here)] += kernel
-        totals[(..., *there)] += kernel
+        totals[here] += kernel
+        totals[there] += kernel
     scale = totals.rsqrt() * image.new_tensor([config.appearance, config.smoothness]).sqrt()[:, None, None]
     for (here, there), kernel in zip(offsets, kernels, strict=True):
-        yield here, there, (scale[(..., *here)] * scale[(..., *there)] * kernel).sum(dim=0)
+        yield here, there, (scale[here] * scale[there] * kernel).sum(dim=0)
 
 
 def _offsets(image: Float[Tensor, "3 H W"], reach: int) -> Iterator[tuple[Part, Part]]:
@@ -91,15 +91,15 @@ def _offsets(image: Float[Tensor, "3 H W"], reach: int) -> Iterator[tuple[Part, 
     for down in range(min(reach, height - 1) + 1):
         for right in range(-aside, aside + 1):
             if (down, right) > (0, 0):
-                here = slice(0, height - down), slice(max(0, -right), width - max(0, right))
-                yield here, (slice(down, height), slice(max(0, right), width + min(0, right)))
+                here = slice(None), slice(0, height - down), slice(max(0, -right), width - max(0, right))
+                yield here, (slice(None), slice(down, height), slice(max(0, right), width + min(0, right)))
 
 
 def _kernels(image: Float[Tensor, "3 H W"], config: MeanFieldConfig, here: Part, there: Part) -> Float[Tensor, "2 h w"]:
     """Kernel of place and colour, and of place alone, between pixels and those at an offset."""
-    down, right = (b.start - a.start for a, b in zip(here, there, strict=True))
+    down, right = (b.start - a.start for a, b in zip(here[1:], there[1:], strict=True))
     squared = down**2 + right**2
-    difference = (image[(..., *here)] - image[(..., *there)]).square().sum(dim=0)
+    difference = (image[here] - image[there]).square().sum(dim=0)
     appearance = squared / (2 * config.place**2) + difference / (2 * config.colour**2)
     smoothness = torch.full_like(appearance, squared / (2 * config.near**2))
     return torch.exp(-torch.stack([appearance, smoothness]))
