@@ -10,7 +10,7 @@ KERNELS := cuda_ext/setup.py cuda_ext/pyproject.toml $(wildcard cuda_ext/csrc/* 
 # One thread a process: two tests at a time beat two threads a test.
 THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive bench-depth bench-surface clean
+.PHONY: help setup demo test lint types unit sanitize bench-street bench-ops bench-drive bench-depth bench-surface bench-ssc clean
 
 help:
 	@echo "make demo          complete a street (and IMAGE=photo.jpg) with the packaged weights, into out/demo"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
 	@echo "make bench-depth   depth from several frames: cost, streets, and real drives where they are there"
 	@echo "make bench-surface surfaces from photographs: exact shapes, and real scenes where they are there"
+	@echo "make bench-ssc     semantic scene completion of streets: classes beside k-means and a linear probe, votes of frames"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
 demo: setup
@@ -65,6 +66,9 @@ bench-depth: setup
 
 bench-surface: setup
 	$(BIN)/python benchmarks/surface.py
+
+bench-ssc: setup
+	$(BIN)/python benchmarks/ssc.py
 
 clean:
 	rm -rf out/demo build dist .ruff_cache .mypy_cache .pytest_cache .hypothesis *.egg-info
