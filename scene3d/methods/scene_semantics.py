@@ -196,6 +196,13 @@ class SceneSemantics(nn.Module):
         return features.movedim(1, -1)
 
     @torch.no_grad()
+    def features_at(self, frames: Frames, points: Float[Tensor, "B N 3"]) -> Float[Tensor, "B N C"]:
+        """The field's features at points in the coordinates of the reference camera."""
+        features = self.completion.encode(frames.image[:, 0], frames.K[:, 0])(points).features
+        assert features is not None
+        return features
+
+    @torch.no_grad()
     def expand(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
         """As `SceneCompletion.expand`: the frozen features that the head starts from."""
         return self.completion.expand(features)

@@ -155,7 +155,7 @@ def _probes(
     if train is None or not data.has("val"):
         raise ConfigError("evaluate.probes: expected drives to learn from and drives to name clusters on, got none")
     val = data.build("val", training=False, voxel_space=space)
-    return fit_probes(predictor.method, train, val, predictor.device, progress)
+    return fit_probes(predictor.method, train, val, predictor.device, progress=progress)
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:

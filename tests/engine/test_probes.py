@@ -36,6 +36,10 @@ class Featured(Oracle):
         noise = 0.1 * torch.randn(*truth.shape, 3, generator=torch.Generator().manual_seed(0))
         return DIRECTIONS[rank] + noise
 
+    def features_at(self, frames, points):
+        # In velodyne axes a car stands above the road, which is the lowest layer: y of the camera is -z.
+        return DIRECTIONS[(points[..., 1] < 0.6).long()]
+
     def relabel(self, prediction, frames, labeller=None, refine=None):
         self.asked.append((labeller, refine))
         labels = (labeller or self.labeller).classes(self.features_of_pixels(frames))
@@ -55,7 +59,7 @@ class Labelled(Streets):
 
 def test_both_find_what_the_features_hold():
     train, val = Labelled(range(6)), Labelled(range(10, 13))
-    probes = fit_probes(Featured(), train, val, "cpu")
+    probes = fit_probes(Featured(), train, val, "cpu", GRID)
     frames = Labelled(range(20, 21))[0]
     truth, features = frames.labels[:, 0], Featured().features_of_pixels(frames)
     known = truth != IGNORE
@@ -66,13 +70,25 @@ def test_both_find_what_the_features_hold():
     assert len(probes[LINEAR].names) == len(CITYSCAPES)
 
 
+def test_the_linear_probe_learns_from_cells_too():
+    class Cells(Labelled):
+        def __getitem__(self, index):
+            frames = super().__getitem__(index)
+            return type(frames)(**{**vars(frames), "labels": torch.full_like(frames.labels, IGNORE)})
+
+    probe = fit_probes(Featured(), Cells(range(6)), Labelled(range(10, 12)), "cpu", GRID)[LINEAR]
+    # Of the street's two classes of voxels, road and car, and of no other, there were labels.
+    assert probe.classes(torch.tensor([[1.0, 0, 0], [0, 1, 0]])).tolist() == [ROAD, CAR]
+    assert set(probe.classes(torch.randn(100, 3)).tolist()) == {ROAD, CAR}
+
+
 def test_they_are_the_same_each_time_and_leave_the_generator_alone():
     train, val = Labelled(range(4)), Labelled(range(10, 12))
     features = torch.rand(50, 3)
     torch.manual_seed(3)
-    first = fit_probes(Featured(), train, val, "cpu")
+    first = fit_probes(Featured(), train, val, "cpu", GRID)
     drawn = torch.rand(())
-    second = fit_probes(Featured(), train, val, "cpu")
+    second = fit_probes(Featured(), train, val, "cpu", GRID)
     torch.manual_seed(3)
     assert drawn == torch.rand(())
     for name, probe in first.items():
@@ -83,7 +99,7 @@ def test_without_labels_or_features_there_is_no_yardstick():
     class Bare(Streets):
         def __getitem__(self, index):
             frames = super().__getitem__(index)
-            return type(frames)(**{**vars(frames), "labels": None})
+            return type(frames)(**{**vars(frames), "labels": None, "voxels": None})
 
     class Unnamed(Labelled):
         def __getitem__(self, index):
@@ -96,11 +112,11 @@ def test_without_labels_or_features_there_is_no_yardstick():
 
     some = Labelled(range(2))
     with pytest.raises(DataError, match="labelled validation frames"):
-        fit_probes(Drawn(), some, Unnamed(range(2)), "cpu")
+        fit_probes(Drawn(), some, Unnamed(range(2)), "cpu", GRID)
     with pytest.raises(DataError, match="labelled training frames"):
-        fit_probes(Drawn(), Bare(range(2)), some, "cpu")
+        fit_probes(Drawn(), Bare(range(2)), some, "cpu", GRID)
     with pytest.raises(UsageError, match="evaluate.probes: expected a method with classes from features"):
-        fit_probes(Oracle(), some, some, "cpu")
+        fit_probes(Oracle(), some, some, "cpu", GRID)
 
 
 def test_the_evaluation_has_a_row_for_each_and_one_for_refined_classes():

@@ -8,7 +8,7 @@ import torch
 from scene3d.fusion.classify import classify_cells, smooth_over_neighbours
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.nn.labeller import Labeller
-from scene3d.structures.labels import CITYSCAPES, SSC
+from scene3d.structures.labels import CITYSCAPES, CITYSCAPES_TO_SSC, SSC, SSC_TO_CITYSCAPES
 from scene3d.volume import FieldSample
 
 FRAME = VoxelFrame(origin=(0.0, 0.0, 0.0), size=1.0, shape=(6, 5, 4))
@@ -89,3 +89,7 @@ def test_smoothing_keeps_probabilities_and_what_all_agree_about():
     # The grid has no preferred end.
     turned = smooth_over_neighbours(torch.tensor(FRAME.shape) - 1 - cells, said, FRAME.shape, rounds=3)
     torch.testing.assert_close(turned, found)
+
+
+def test_every_class_of_voxels_is_told_by_a_class_of_images():
+    assert [CITYSCAPES_TO_SSC[image] for image in SSC_TO_CITYSCAPES] == list(range(len(SSC)))

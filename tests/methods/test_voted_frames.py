@@ -15,7 +15,7 @@ K = torch.tensor([[10.0, 0, 100], [0, 10, 100], [0, 0, 1]])
 
 
 def _frames(ahead=(0.0, -1.0, -3.0), offsets=(0, -1, -2), present=(True, True, True)):
-    """A car that drove along its own axis: where its camera was, metres ahead of the reference; brightness says which."""
+    """A car that drove along its own axis, its camera so many metres ahead of the reference; brightness says which."""
     cam_to_world = torch.eye(4).repeat(1, len(ahead), 1, 1)
     cam_to_world[0, :, 2, 3] = torch.tensor(ahead) + 1e6
     return Frames(
@@ -93,7 +93,7 @@ def test_another_may_say_what_is_where():
             return found
 
     found = VotedFrames(Post(names=(3, 4, 4)), (-1,), Wall()).predict(_frames())
-    # The two votes for the post are a draw, to which the wall is no party: the lower class wins; beside it nobody votes.
+    # The two votes for the post are a draw, to which the wall is no party: the lower class wins; beside it, nobody.
     assert found.classes[0, 5, 2:, 1].tolist() == [3, 9]
 
 
