@@ -2,10 +2,13 @@ import pytest
 import torch
 
 from scene3d.errors import ConfigError
+from scene3d.fusion.refinement import RefinementConfig
 from scene3d.methods import Method
 from scene3d.methods.scene_completion import SceneCompletionConfig, TeacherConfig
 from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig, _input_view
 from scene3d.nn.image_encoder import UNetEncoderConfig
+from scene3d.nn.labeller import Labeller
+from scene3d.nn.mean_field import MeanFieldConfig
 from scene3d.nn.resnet import SmallResNetConfig
 from scene3d.nn.vit import ViTEncoderConfig, ViTFeaturesConfig
 from scene3d.structures.frames import Frames
@@ -180,3 +183,48 @@ def test_labels_are_never_looked_at_in_training(completion):
         torch.manual_seed(5)
         totals.append([method.training_step(each, step).total().detach() for step in range(3)])
     assert totals[0] == totals[1]
+
+
+def test_others_may_read_the_same_features(completion):
+    method = _method(completion).eval()
+    method.fit_clusters([_frames()])
+    frames = _frames(batch=2)
+    method.completion.threshold.fill_(0.69)
+    nameless = method.predict(frames)
+    assert nameless.classes is None
+    road = Labeller(lambda features: method.expand(features)[:, :2], torch.tensor([0, 0]))
+    told = method.relabel(nameless, frames, road)
+    assert (told.labels == 0).all()
+    occupied = nameless.density >= nameless.threshold
+    assert torch.equal(told.classes, torch.where(occupied, 7, 0))
+    # It said so of this prediction alone.
+    assert method.predict(frames).classes is None
+    assert method.relabel(nameless, frames) is nameless
+
+
+def test_features_of_the_field_are_the_same_however_they_are_asked_for(completion):
+    method, frames = _method(completion).eval(), _frames(batch=2)
+    pixels = method.features_of_pixels(frames)
+    torch.testing.assert_close(pixels.movedim(-1, 1), method.predict(frames).features)
+    field, points = method.encode(frames.image[:, 0], frames.K[:, 0]), torch.rand(2, 5, 3) + 3
+    torch.testing.assert_close(method.features_at(frames, points), field(points).features)
+    assert method.expand(pixels).shape[-1] == 16
+    # Three balls a view of eight points each, if all are full, and eight pixels.
+    assert method.draw_features([frames]).shape == (2 * 4 * 8, 4)
+
+
+def test_a_config_that_smooths_does_so_in_every_prediction(completion):
+    plain, frames = _method(completion).eval(), _frames(batch=1)
+    plain.fit_clusters([_frames()])
+    plain.name_clusters(torch.arange(5))
+    plain.completion.threshold.fill_(0.69)
+    refine = RefinementConfig(smoothing=3, crf=MeanFieldConfig(reach=3, rounds=2))
+    smooth = _method(completion, refine=refine).eval()
+    smooth.load_state_dict(plain.state_dict())
+    expected = plain.relabel(plain.predict(frames), frames, refine=refine)
+    found = smooth.predict(frames)
+    assert torch.equal(found.classes, expected.classes)
+    assert torch.equal(found.labels, expected.labels)
+    assert not torch.equal(found.classes, plain.predict(frames).classes)
+    # Smoothing moves no surface: what is empty stays so.
+    assert not found.classes[found.density < found.threshold].any()
