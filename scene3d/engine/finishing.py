@@ -1,9 +1,9 @@
-"""After the last step: what is chosen by looking at data rather than learnt by gradient."""
+"""Before the first step and after the last: what is chosen by looking at data rather than learnt by gradient."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -51,12 +51,27 @@ class Clustering(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """A method that measures something in data before it learns."""
+
+    def prepare(self, batches: Iterable[Frames]) -> None:
+        """Measure it, without labels."""
+        ...
+
+
+@runtime_checkable
 class Calibrated(Protocol):
     """A method that keeps how probably a cell of each density is occupied."""
 
     def calibrate(self, calibration: OccupancyCalibration) -> None:
         """Keep it with the weights."""
         ...
+
+
+def prepare(method: Method, train: SomeFrames, device: torch.device | str) -> None:
+    """Before the first step: let a method measure in training data what it starts from; others are left alone."""
+    if isinstance(method, Prepared):
+        method.prepare(train[index].to(device) for index in spread(len(train), CLUSTER_FRAMES))
 
 
 def choose_threshold(

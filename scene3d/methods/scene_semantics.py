@@ -27,12 +27,14 @@ from scene3d.nn.clusters import spherical_kmeans
 from scene3d.nn.feature_bank import FeatureBank
 from scene3d.nn.labeller import AT_ONCE, Labeller
 from scene3d.nn.segment_head import SegmentHead
+from scene3d.nn.whitening import Whitening
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, IGNORE
 from scene3d.structures.prediction import CompletionPrediction
 from scene3d.volume import ImageField
 from scene3d.volume.pixel_aligned import PixelAlignedField
 from scene3d.volume.surface_balls import BallConfig, draw_features
+from scene3d.volume.views import covered, draw_view
 
 
 class PairConfig(Config):
@@ -47,6 +49,8 @@ class SceneSemanticsConfig(Config):
 
     Attributes:
         completion: the trained field that this stands on; it needs a teacher.
+        whiten: principal directions of the teacher's features that the head is given instead, each brought to one
+            deviation, with which it starts; None gives it the features. They are measured before the first step.
         codes: channels of the head's result.
         dropout: of the head's input channels.
         balls: samples.
@@ -62,6 +66,7 @@ class SceneSemanticsConfig(Config):
 
     kind: Literal["scene_semantics"] = "scene_semantics"
     completion: SceneCompletionConfig
+    whiten: PositiveInt | None = None
     codes: PositiveInt = 64
     dropout: float = Field(0.1, ge=0, lt=1)
     balls: BallConfig = BallConfig()
@@ -73,7 +78,7 @@ class SceneSemanticsConfig(Config):
     clusters: PositiveInt = len(CITYSCAPES)
     refit: PositiveInt = 100
     fit_points: PositiveInt = 20000
-    sharpness: PositiveFloat = 10.0
+    sharpness: PositiveFloat = 30.0
     refine: RefinementConfig = RefinementConfig()
 
     def build(self) -> SceneSemantics:
@@ -102,9 +107,11 @@ class SceneSemantics(nn.Module):
             raise ConfigError("completion.teacher: expected a feature extractor, which semantics are made of, got none")
         self.completion.requires_grad_(False).eval()
         channels, expanded = config.completion.teacher.channels, self.completion.teacher.channels
-        self.head = SegmentHead(expanded, config.codes, config.dropout)
+        given = config.whiten or expanded
+        self.whitening = Whitening(expanded, given) if config.whiten else nn.Identity()
+        self.head = SegmentHead(given, config.codes, config.dropout)
         points = config.balls.points
-        self.bank = FeatureBank(config.bank, points, channels, expanded)
+        self.bank = FeatureBank(config.bank, points, channels, given)
         # What pixels show, sky included, which no ball ever holds; as many views as the balls come from.
         self.pixels = FeatureBank(-(-config.bank // config.balls.count), points, channels, channels)
         self.register_buffer("centres", torch.zeros(config.clusters, config.codes))
@@ -128,8 +135,8 @@ class SceneSemantics(nn.Module):
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """The correspondence loss of balls in one view of each snippet, with themselves and others."""
         config = self.config
-        balls, pixels = self._sample(*_input_view(frames))
-        teacher = self.completion.expand(balls)
+        balls, pixels = self._sample(*draw_view(frames))
+        teacher = self._given(balls)
         keys = teacher.mean(dim=1)
         codes = self.head(teacher)
         terms = {"same": feature_correspondence(teacher, teacher, codes, codes, config.same.shift)}
@@ -138,7 +145,7 @@ class SceneSemantics(nn.Module):
         else:
             others = balls[:0], balls[:0]
         for name, other in zip(("neighbour", "random"), others, strict=True):
-            expanded = self.completion.expand(other)
+            expanded = self._given(other)
             mine = slice(0, len(other))
             terms[name] = feature_correspondence(
                 teacher[mine], expanded, codes[mine], self.head(expanded), getattr(config, name).shift
@@ -152,6 +159,12 @@ class SceneSemantics(nn.Module):
         weights = {name: getattr(config, name).weight for name in terms}
         full = balls.new_tensor(len(balls) / (len(frames.image) * config.balls.count))
         return LossTerms(terms, weights, {"full_balls": full})
+
+    def prepare(self, batches: Iterable[Frames]) -> None:
+        """Measure what the head starts from in these frames; their labels are not looked at."""
+        if isinstance(self.whitening, Whitening):
+            self.whitening.fit(self.expand(self.draw_features(batches)))
+            self.head.pass_through()
 
     @property
     def labeller(self) -> Labeller:
@@ -167,7 +180,7 @@ class SceneSemantics(nn.Module):
         """What the field says in balls around surfaces and at pixels of the reference views, drawn at random."""
         features = []
         for frames in batches:
-            balls, pixels = self._sample(frames.image[:, 0], frames.K[:, 0], _mask(frames)[:, 0])
+            balls, pixels = self._sample(frames.image[:, 0], frames.K[:, 0], covered(frames)[:, 0])
             features += [balls.flatten(0, 1), pixels.flatten(0, 1)]
         return torch.cat(features)
 
@@ -308,9 +321,13 @@ class SceneSemantics(nn.Module):
         """Cosine of what the head makes of the field's features with each centre."""
         return self._codes(features) @ nn.functional.normalize(self.centres, dim=-1).mT
 
+    def _given(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
+        """What the head and its loss are given of the field's features."""
+        return self.whitening(self.completion.expand(features))
+
     def _codes(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
         learning = self.head.training
-        codes = self.head.eval()(self.completion.expand(features))
+        codes = self.head.eval()(self._given(features))
         self.head.train(learning)
         return codes
 
@@ -322,20 +339,3 @@ class SceneSemantics(nn.Module):
         codes = torch.cat([self._codes(part) for part in features[some].split(AT_ONCE)])
         self.centres.copy_(spherical_kmeans(codes, self.config.clusters, restarts=restarts))
         self.cluster_to_class.fill_(IGNORE)
-
-
-def _mask(frames: Frames) -> Tensor:
-    """True on pixels that a view really shows."""
-    return (
-        frames.image.new_ones(frames.image[:, :, 0].shape, dtype=torch.bool) if frames.valid is None else frames.valid
-    )
-
-
-def _input_view(frames: Frames) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3 3"], Tensor]:
-    """Image, K and mask of one view of each snippet: half of the time the reference, else another."""
-    others = frames.present[:, 1:].float()
-    reference = others.sum(dim=1, keepdim=True)
-    chances = torch.cat([torch.where(reference > 0, reference, 1.0), others], dim=1)
-    view = torch.multinomial(chances, 1)[:, 0]
-    each = torch.arange(len(view), device=view.device)
-    return frames.image[each, view], frames.K[each, view], _mask(frames)[each, view]

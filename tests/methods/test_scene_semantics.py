@@ -5,7 +5,7 @@ from scene3d.errors import ConfigError
 from scene3d.fusion.refinement import RefinementConfig
 from scene3d.methods import Method
 from scene3d.methods.scene_completion import SceneCompletionConfig, TeacherConfig
-from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig, _input_view
+from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig
 from scene3d.nn.image_encoder import UNetEncoderConfig
 from scene3d.nn.labeller import Labeller
 from scene3d.nn.mean_field import MeanFieldConfig
@@ -13,6 +13,7 @@ from scene3d.nn.resnet import SmallResNetConfig
 from scene3d.nn.vit import ViTEncoderConfig, ViTFeaturesConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, IGNORE
+from scene3d.volume.views import draw_view
 
 pytest.importorskip("transformers", reason="the teacher of these tests is a ViT, which transformers reads")
 
@@ -98,7 +99,7 @@ def test_half_of_the_views_are_the_reference_and_absent_ones_are_never_chosen():
     index = torch.arange(3.0)[None, :, None, None, None].expand_as(frames.image)
     present = torch.tensor([[True, False, True]]).expand(400, 3).clone()
     present[300:, 2] = False
-    image, K, mask = _input_view(Frames(image=index.clone(), K=frames.K, present=present))
+    image, K, mask = draw_view(Frames(image=index.clone(), K=frames.K, present=present))
     chosen = image[:, 0, 0, 0]
     assert K.shape == (400, 3, 3)
     assert mask.all()
@@ -228,3 +229,26 @@ def test_a_config_that_smooths_does_so_in_every_prediction(completion):
     assert not torch.equal(found.classes, plain.predict(frames).classes)
     # Smoothing moves no surface: what is empty stays so.
     assert not found.classes[found.density < found.threshold].any()
+
+
+def test_the_head_starts_from_whitened_features_and_only_then_learns(completion):
+    method, frames = _method(completion, whiten=8, codes=8), _frames()
+    method.prepare([frames, _frames()])
+    features = method.draw_features([frames])
+    given = method.whitening(method.expand(features))
+    assert given.shape == (len(features), 8)
+    torch.testing.assert_close(
+        method.head.eval()(given), torch.nn.functional.normalize(given, dim=-1), atol=1e-5, rtol=1e-5
+    )
+    method.train()
+    for step in range(2):
+        method.training_step(frames, step).total().backward()
+    assert method.head.linear.weight.grad.any()
+    other = _method(completion, whiten=8, codes=8)
+    other.load_state_dict(method.state_dict())
+    torch.testing.assert_close(other.whitening.directions, method.whitening.directions)
+    # Without it, there is nothing to measure.
+    plain = _method(completion)
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+    plain.prepare([frames])
+    assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())

@@ -1,0 +1,45 @@
+"""Whitening: features in their own principal directions, with one deviation in each.
+
+The features of a network share a mean and a few loud directions, which most cosines are made of. Without them, angles
+tell apart what is rarer.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Whitening(nn.Module):
+    """The principal directions of some features, each divided by its deviation; all zero until `fit` was called.
+
+    Args:
+        channels: of the features.
+        kept: directions, the loudest ones.
+
+    Source: Jegou and Chum, "Negative evidences and co-occurences in image retrieval: the benefit of PCA and
+    whitening", ECCV 2012.
+    """
+
+    mean: Tensor
+    directions: Tensor
+
+    def __init__(self, channels: int, kept: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("directions", torch.zeros(kept, channels))
+
+    @torch.no_grad()
+    def fit(self, features: Float[Tensor, "N C"]) -> None:
+        """Measure mean and directions; of equal ones, the sign is that of the largest entry being positive."""
+        self.mean.copy_(features.mean(dim=0))
+        _, lengths, directions = torch.linalg.svd(features - self.mean, full_matrices=False)
+        kept = len(self.directions)
+        deviations = (lengths[:kept] / len(features) ** 0.5).clamp(min=1e-6)
+        largest = directions[:kept].gather(1, directions[:kept].abs().argmax(dim=1, keepdim=True))
+        self.directions.copy_(largest.sign() * directions[:kept] / deviations[:, None])
+
+    def forward(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch K"]:
+        """The features in these directions."""
+        return (features - self.mean) @ self.directions.mT
