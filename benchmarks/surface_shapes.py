@@ -1,4 +1,4 @@
-"""Exact shapes and their photographs: shaded, textured, from all around, before white."""
+"""Exact shapes and their photographs: shaded, textured, from all around, before a sky."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from scene3d.fusion.meshing import MeshingConfig, zero_set
 from scene3d.geometry.camera import pinhole, pixel_centres
 from scene3d.geometry.rays import pixel_rays
-from scene3d.geometry.turntable import turntable
+from scene3d.geometry.se3 import rigid
 from scene3d.structures.solids import Mesh
 from scene3d.visualise.files import read_surface, write_mesh
 from scene3d.visualise.pictures import write_picture
@@ -22,8 +22,8 @@ from scene3d.volume.numerical_normals import numerical_gradient
 
 VIEWS, HEIGHT, WIDTH, FOCAL = 32, 150, 200, 260.0
 AWAY = 4.0
-HEIGHTS = (-0.4, 0.3, 0.9)
-"""Of the cameras above the middle, radians; they stand on as many rings."""
+HIGHEST = 0.95
+"""Sine of the angle up to which cameras look down, and from below up."""
 
 
 def torus(points: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def write_shape(name: str, folder: Path, bunny: Path) -> Path:
         origins, directions = pixel_rays(pixels, camera.K, cam_to_world.float())
         distance, normals = meet(origins, directions)
         colour = _shaded(origins + distance.nan_to_num(0, 0, 0)[:, None] * directions, normals)
-        colour = torch.where(distance.isfinite()[:, None], colour, 1.0)
+        colour = torch.where(distance.isfinite()[:, None], colour, _sky(directions))
         picture = (colour * 255).round().to(torch.uint8).reshape(HEIGHT, WIDTH, 3)
         write_picture(folder / f"{number:03d}.png", picture)
         entries.append({"file": f"{number:03d}.png", "K": camera.K.tolist(), "cam_to_world": cam_to_world.tolist()})
@@ -77,23 +77,14 @@ def write_shape(name: str, folder: Path, bunny: Path) -> Path:
 
 
 def _around() -> Tensor:
-    """Places of the cameras: some on each ring, upright with z up."""
-    rings = []
-    for height, count in zip(HEIGHTS, (11, 11, 10), strict=True):
-        place = AWAY * torch.tensor([math.cos(height), 0.0, math.sin(height)], dtype=torch.float64)
-        forward = -place / place.norm()
-        right = torch.linalg.cross(forward, torch.tensor([0.0, 0, 1], dtype=torch.float64))
-        seed = torch.eye(4, dtype=torch.float64)
-        seed[:3, :3] = torch.stack(
-            [right / right.norm(), torch.linalg.cross(forward, right / right.norm()), forward], 1
-        )
-        seed[:3, 3] = place
-        # Four of them surround the middle, so that the table turns whole; its axis is theirs.
-        quarter = torch.diag(torch.tensor([1.0, 1, 1, 1], dtype=torch.float64))
-        quarter[:2, :2] = torch.tensor([[0.0, -1], [1, 0]])
-        four = torch.stack([torch.linalg.matrix_power(quarter, k) @ seed for k in range(4)])
-        rings.append(turntable(four, torch.zeros(3), count))
-    return torch.cat(rings)
+    """Places of the cameras: evenly over a sphere, but for its poles, along a spiral of golden angles; z is up."""
+    number = torch.arange(VIEWS, dtype=torch.float64) + 0.5
+    height, angle = HIGHEST * (1 - 2 * number / VIEWS), math.pi * (3 - math.sqrt(5)) * number
+    flat = (1 - height.square()).sqrt()[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+    outward = torch.cat([flat, height[:, None]], dim=1)
+    right = torch.stack([-angle.sin(), angle.cos(), torch.zeros_like(angle)], dim=1)
+    axes = torch.stack([right, torch.linalg.cross(-outward, right), -outward], dim=2)
+    return rigid(axes, AWAY * outward)
 
 
 def _shaded(points: Tensor, normals: Tensor) -> Tensor:
@@ -102,6 +93,12 @@ def _shaded(points: Tensor, normals: Tensor) -> Tensor:
     texture = 0.55 + 0.2 * torch.sin(points @ waves.T) + 0.15 * torch.sin(2.7 * points @ waves.flip(0).T)
     light = torch.nn.functional.normalize(points.new_tensor([1.0, 0.5, 2.0]), dim=0)
     return (texture * (0.55 + 0.45 * (normals @ light).clamp(min=0))[:, None]).clamp(0, 1)
+
+
+def _sky(directions: Tensor) -> Tensor:
+    """Soft clouds, infinitely far: before one colour, a surface of that colour would do as well as none."""
+    waves = directions.new_tensor([[7.0, 3, 2], [-2, 8, 4], [3, -4, 9]])
+    return 0.6 + 0.15 * torch.sin(directions @ waves.T) + 0.15 * torch.sin(2.3 * directions @ waves.flip(0).T)
 
 
 def _trace(distance: Callable[[Tensor], Tensor], origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:

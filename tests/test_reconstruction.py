@@ -79,7 +79,7 @@ def test_what_is_found_out_of_a_folder(globe: Path, tmp_path: Path):
     assert (recipe.data.snippets.height, recipe.data.snippets.width) == (18, 24)
     assert recipe.data.snippets.masks and recipe.method.background.kind == "plain"
     bare = surface_recipe(write_globe(tmp_path / "bare", 4, masks=False))
-    assert not bare.data.snippets.masks and bare.method.background.kind == "sphere"
+    assert not bare.data.snippets.masks and bare.method.background.kind == "hash"
     assert bare.data.hold_out is None
 
 

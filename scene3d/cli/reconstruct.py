@@ -17,6 +17,7 @@ def reconstruct(
     scene: str | None = None,
     bounds: tuple[float, float, float, float, float, float] | None = None,
     no_masks: bool = False,
+    object: bool = False,
     longest: int = 400,
     steps: int = 6000,
     cells: int = 256,
@@ -32,7 +33,7 @@ def reconstruct(
 
     Examples:
       scene3d reconstruct data/dtu_scan65 --out out/skull
-      scene3d reconstruct photographs --out out/statue --steps 3000
+      scene3d reconstruct photographs --out out/found --object
 
     Args:
         folder: of photographs.
@@ -40,6 +41,7 @@ def reconstruct(
         scene: which, where the folder holds several.
         bounds: lowest and highest corner of what is wanted, x y z x y z, in the world; found if left out.
         no_masks: leave masks unread.
+        object: find what the photographs are of and reconstruct that; masks are written, not read.
         longest: edge that photographs are shrunk to, pixels.
         steps: of the training; 6000 took 6 CPU minutes on a scan of DTU.
         cells: of the mesh along an edge, a multiple of 32.
@@ -60,6 +62,7 @@ def reconstruct(
         scene=scene,
         bounds=None if bounds is None else (bounds[:3], bounds[3:]),
         masks=False if no_masks else None,
+        find=object,
         longest=longest,
         steps=steps,
         meshing=MeshingConfig(cells=cells),

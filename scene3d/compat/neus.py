@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from scene3d.compat.torch_files import Released, fill_from, read_torch_file
 from scene3d.errors import CheckpointError
 from scene3d.geometry.camera import pinhole
-from scene3d.methods.neural_surface import NeuralSurfaceConfig, PlainBackgroundConfig
+from scene3d.methods.neural_surface import NeuralSurfaceConfig
+from scene3d.methods.surface_config import PlainBackgroundConfig
 from scene3d.ops.frequencies import octaves_of
 from scene3d.volume.background import SphereBackground, SphereBackgroundConfig
 from scene3d.volume.fourier_sdf import FourierSdfConfig

@@ -14,6 +14,7 @@ from torch import Tensor
 from scene3d.data.depth_truth import measure_truth, read_truth
 from scene3d.data.kitti_files import read_scan
 from scene3d.data.normalisation import RegionConfig
+from scene3d.data.object_files import read_object
 from scene3d.data.snippet_config import VOXEL_SPACES, SnippetConfig, TruthKind, hint_file
 from scene3d.data.sscbench import read_voxels
 from scene3d.data.views import Pixels, ViewReader, view_camera, view_to_rig, view_to_world
@@ -22,6 +23,7 @@ from scene3d.geometry.depth import points_to_depth
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import IGNORE, SSC, SSCBENCH_TO_SSC, remap
+from scene3d.structures.object_region import ObjectRegion
 from scene3d.structures.scene import Scan, Scene, Shot, VoxelFile
 
 
@@ -33,6 +35,7 @@ class Index:
         shots: by sensor and frame.
         example: one shot of each sensor, for the camera of a view that is absent.
         unit_to_world: places the unit ball of the region of interest; None without one.
+        found: the object that the region is about; None where it is about none.
     """
 
     scene: Scene
@@ -41,6 +44,7 @@ class Index:
     voxels: Mapping[int, VoxelFile]
     example: Mapping[str, Shot]
     unit_to_world: Float[Tensor, "4 4"] | None = None
+    found: ObjectRegion | None = None
 
 
 class Support(NamedTuple):
@@ -64,6 +68,7 @@ def index_scene(scene: Scene, region: RegionConfig | None = None) -> Index:
         voxels={grid.frame: grid for grid in scene.voxels},
         example={shot.sensor: shot for shot in reversed(scene.shots)},
         unit_to_world=None if region is None else region.of(scene).unit_to_world,
+        found=None if region is None or region.object is None else read_object(region.object),
     )
 
 
@@ -110,10 +115,12 @@ def assemble(
         present=torch.tensor([[shot is not None for shot in shots]]),
         valid=torch.stack([view.valid for view in views])[None],
         names=(sample_name(index.scene, reference),),
+        number=torch.tensor([reference.frame]),
         offset=torch.tensor([[0, *(view.offset for view in support)]]),
         cam_to_world=cam_to_world,
         posed=posed,
         unit_to_world=None if index.unit_to_world is None else index.unit_to_world[None],
+        objects=() if index.found is None else (index.found,),
         mask=_masks(shots, reader) if config.masks else None,
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
         truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -12,9 +13,11 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from scene3d.config import Config
+from scene3d.data.object_files import read_object
+from scene3d.data.shot_files import shot_depth
 from scene3d.data.views import view_camera, view_to_world
 from scene3d.errors import DataError
-from scene3d.geometry.camera import Camera, inside, project
+from scene3d.geometry.camera import Camera, inside, pixel_centres, project, unproject
 from scene3d.geometry.normalisation import (
     Fit,
     Similarity,
@@ -24,10 +27,20 @@ from scene3d.geometry.normalisation import (
     similarity_of_points,
 )
 from scene3d.geometry.se3 import invert, transform
-from scene3d.structures.scene import Scene
+from scene3d.structures.scene import Scene, Shot
 
-Source = Literal["auto", "bounds", "cameras", "points"]
+Source = Literal["auto", "bounds", "cameras", "points", "depth"]
 """From what the ball is made: see `normalise`."""
+
+
+DEPTH_IMAGES = 16
+"""Depth images that are looked at, spread over the scene."""
+
+STRIDE = 8
+"""Of their pixels each so manieth is, either way."""
+
+ASIDE = 1.05
+"""A ball about cameras is larger than the way to the farthest by this."""
 
 
 class RegionConfig(Config):
@@ -36,12 +49,15 @@ class RegionConfig(Config):
     Attributes:
         source: see `normalise`.
         bounds: corners (min, max) in the world, instead of the scene's own.
+        object: folder of an object that was found (`scene3d.data.object_files`); the ball then is that about its box,
+            whatever else is said, and samples carry the object.
         fit: how the ball lies to a box, see `similarity_of_box`.
         margin: the radius is multiplied by it.
     """
 
     source: Source = "auto"
     bounds: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    object: Path | None = None
     fit: Fit = "within"
     margin: PositiveFloat = 1.0
 
@@ -49,8 +65,11 @@ class RegionConfig(Config):
         """The region of a scene as the unit ball.
 
         Raises:
-            DataError: nothing says where it is; see `normalise`.
+            DataError: nothing says where it is, see `normalise`; or the object cannot be read.
         """
+        if self.object is not None:
+            box = read_object(self.object).box
+            return similarity_of_ball(box.box_to_world[:3, 3], self.margin * float(box.half.norm()))
         bounds = None if self.bounds is None else torch.tensor(self.bounds, dtype=torch.float64)
         found = normalise(scene, self.source, bounds=bounds, fit=self.fit)
         return similarity_of_ball(found.unit_to_world[:3, 3], self.margin * found.radius)
@@ -64,7 +83,8 @@ def normalise(
     - "bounds": the box of the argument, or of the scene; see `similarity_of_box`.
     - "cameras": what they look at together; see `similarity_of_cameras`.
     - "points": most of the sparse points; see `similarity_of_points`.
-    - "auto": bounds where there are any; else cameras where they look at one place; else points.
+    - "depth": most of what depth images show, and all cameras: a room from within.
+    - "auto": bounds where there are any; else cameras where they look at one place; else points; else depth.
 
     Args:
         scene: every shot that is used must have its transform.
@@ -81,12 +101,13 @@ def normalise(
         "bounds": lambda: _of_bounds(scene, bounds, fit),
         "cameras": lambda: _of_cameras(scene),
         "points": lambda: _of_points(scene),
+        "depth": lambda: _of_depth(scene),
     }
     if source != "auto":
         tried: tuple[str, ...] = (source,)
     else:
         # Bounds that are given are meant: where they are wrong nothing else takes their place.
-        tried = ("cameras", "points") if bounds is None else ("bounds",)
+        tried = ("cameras", "points", "depth") if bounds is None else ("bounds",)
     reasons = []
     for name in tried:
         try:
@@ -129,6 +150,27 @@ def _of_points(scene: Scene) -> Similarity:
     if scene.sparse is None:
         raise DataError("sparse points: expected some, got none")
     return similarity_of_points(scene.sparse.points)
+
+
+def _of_depth(scene: Scene) -> Similarity:
+    known = [shot for shot in scene.shots if shot.depth is not None and view_to_world(shot) is not None]
+    if not known:
+        raise DataError("depth images: expected some, got none")
+    every = max(len(known) // DEPTH_IMAGES, 1)
+    ball = similarity_of_points(torch.cat([_depth_points(shot) for shot in known[::every]]))
+    centres = torch.stack([cam_to_world[:3, 3].double() for _, cam_to_world in _cameras(scene)])
+    middle = ball.unit_to_world[:3, 3]
+    farthest = float((centres - middle).norm(dim=1).max())
+    return similarity_of_ball(middle, max(ball.radius, farthest * ASIDE))
+
+
+def _depth_points(shot: Shot) -> Float[Tensor, "N 3"]:
+    """Some of the places that a depth image shows, in the world."""
+    depth, cam_to_world = shot_depth(shot)[::STRIDE, ::STRIDE].double(), view_to_world(shot)
+    assert isinstance(shot.camera, Camera) and cam_to_world is not None
+    pixels = pixel_centres(shot.camera.height, shot.camera.width)[::STRIDE, ::STRIDE].double()
+    points = unproject(pixels[depth > 0], depth[depth > 0], shot.camera.K.double())
+    return transform(cam_to_world.double(), points)
 
 
 def _cameras(scene: Scene) -> list[tuple[Camera, Float[Tensor, "4 4"]]]:

@@ -70,12 +70,14 @@ def write_surface(
     title: str = "Surface",
     facts: Mapping[str, str] | None = None,
     turn: int = TURN,
+    masks: bool = False,
 ) -> Iterator[Path]:
     """Write a surface as it becomes known.
 
     - `mesh.ply`: coloured, in the world. `mesh.glb`: the same upright, about the region's middle, for viewers.
     - `views/NAME.png`: photograph, rendered colours, normals and depth, of held-out views where there are any.
     - `turntable.mp4`: colours and normals from all around, or from as far around as there were cameras.
+    - `masks/NAME.png`: where the surface is seen in each view, if asked for.
     - `report.html`: the mesh's vertices, the cameras and the pictures.
 
     Args:
@@ -87,6 +89,7 @@ def write_surface(
         title: of the report.
         facts: names and values to list there.
         turn: pictures of the video; 0 makes none.
+        masks: whether to write those, of `data` and of `shown`.
 
     Raises:
         DataError: there is no surface in the region, or none is left after cleaning; or a file cannot be written.
@@ -102,6 +105,8 @@ def write_surface(
         pictures.append((name, picture))
         yield folder / "views" / f"{name}.png"
     views = [data[i] for i in range(len(data))]
+    if masks:
+        yield from _masks(method, views + ([] if shown is None else [shown[i] for i in range(len(shown))]), folder)
     mesh = clean(method.mesh(meshing), cleaning, _silhouettes(views))
     cam_to_world = torch.stack([frames.cam_to_world[0, 0] for frames in views if frames.cam_to_world is not None])
     write_mesh(folder / "mesh.ply", mesh)
@@ -124,7 +129,20 @@ def _drawn(method: Surfaced, frames: Frames) -> tuple[str, UInt8[Tensor, "H W 3"
         ("normals", normal_picture(said.normals[0].permute(1, 2, 0).cpu())),
         ("depth", depth_picture(said.depth[0].cpu())),
     ]
-    return frames.names[0].replace(" ", "_").replace("/", "_"), panel(pictures, columns=2, width=frames.image.shape[-1])
+    return _file_name(frames), panel(pictures, columns=2, width=frames.image.shape[-1])
+
+
+def _masks(method: Surfaced, views: Sequence[Frames], folder: Path) -> Iterator[Path]:
+    (folder / "masks").mkdir(exist_ok=True)
+    for frames in views:
+        solid = method.predict(frames.to(method.unit_to_world.device)).opacity[0] >= 0.5
+        path = folder / "masks" / f"{_file_name(frames)}.png"
+        write_picture(path, (solid.cpu().to(torch.uint8) * 255)[..., None].expand(-1, -1, 3))
+        yield path
+
+
+def _file_name(frames: Frames) -> str:
+    return frames.names[0].replace(" ", "_").replace("/", "_")
 
 
 def _silhouettes(views: Sequence[Frames]) -> Iterator[Silhouette]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from scene3d.engine.rules import OURS
-from scene3d.evaluation.surface_tables import views_table
+from scene3d.evaluation.normals import NormalScores, score_normals
+from scene3d.evaluation.surface_tables import normals_table, views_table
 from scene3d.evaluation.views import ViewScores, score_view
+from scene3d.geometry.normals import depth_normals
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SurfacePrediction
 from scene3d.structures.tables import Table
@@ -18,6 +20,7 @@ class ViewScorer:
 
     def __init__(self) -> None:
         self._views: list[ViewScores] = []
+        self._normals: list[NormalScores] = []
         self._alone = False
 
     def add(self, prediction: SurfacePrediction, frames: Frames) -> None:
@@ -28,10 +31,20 @@ class ViewScorer:
             self._alone, true = True, true * mask
         silhouette = prediction.opacity[0] >= SOLID
         self._views.append(score_view(prediction.colour[0].clamp(0, 1), true, silhouette, mask))
+        if frames.depth is not None and frames.cam_to_world is not None:
+            measured = depth_normals(frames.depth[0, 0], frames.K[0, 0])
+            measured = measured @ frames.cam_to_world[0, 0, :3, :3].to(measured).mT
+            known = (measured.norm(dim=-1) > 0) & silhouette
+            if known.any():
+                self._normals.append(score_normals(prediction.normals[0].movedim(0, -1), measured, known))
 
     def tables(self) -> list[Table]:
         """One table, or none where there was no view."""
         if not self._views:
             return []
         shown = "the object alone, before black" if self._alone else "the images as they are"
-        return [views_table({OURS: self._views}, f"{shown}; mean over {len(self._views)} views")]
+        tables = [views_table({OURS: self._views}, f"{shown}; mean over {len(self._views)} views")]
+        if self._normals:
+            note = f"against those of measured depth, degrees; mean over {len(self._normals)} views"
+            tables.append(normals_table({OURS: self._normals}, note))
+        return tables

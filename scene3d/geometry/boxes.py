@@ -9,7 +9,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scene3d.geometry.se3 import invert, rigid, transform
+from scene3d.geometry.se3 import invert, rigid, rotate, transform
+
+SLOWEST = 1e-9
+"""Of a ray across an edge: slower ones are taken to move by this much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,26 @@ class OrientedBox:
         """Its corners in the world."""
         signs = torch.cartesian_prod(*[self.half.new_tensor([-1.0, 1.0])] * 3)
         return transform(self.box_to_world, signs * self.half)
+
+    def distance(self, points_world: Float[Tensor, "N 3"]) -> Float[Tensor, "N"]:  # noqa: UP037
+        """Signed distance of points to its faces, exact within it; outside, to the farthest of the faces passed."""
+        points_box = transform(invert(self.box_to_world).to(points_world), points_world)
+        return (points_box.abs() - self.half.to(points_world)).amax(dim=-1)
+
+    def crossed(
+        self, origins: Float[Tensor, "R 3"], directions: Float[Tensor, "R 3"]
+    ) -> tuple[Float[Tensor, "R"], Float[Tensor, "R"]]:  # noqa: UP037
+        """Where rays enter it, at least 0, and leave it, in lengths of their directions; equal for rays that miss it.
+
+        Source: Kay and Kajiya, "Ray tracing complex scenes", SIGGRAPH 1986.
+        """
+        world_to_box = invert(self.box_to_world).to(origins)
+        origin, along = transform(world_to_box, origins), rotate(world_to_box, directions)
+        # A ray along a face is within the slab of that face for ever, or never.
+        along = torch.where(along.abs() < SLOWEST, SLOWEST, along)
+        one, other = ((sign * self.half.to(origins) - origin) / along for sign in (-1, 1))
+        near = torch.minimum(one, other).amax(dim=1).clamp(min=0)
+        return near, torch.maximum(torch.maximum(one, other).amin(dim=1), near)
 
     def bounds(self) -> Float[Tensor, "2 3"]:
         """Corners (min, max) of the upright box of the world that holds it."""

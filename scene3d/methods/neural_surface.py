@@ -5,11 +5,12 @@ Source: Wang et al., "NeuS: learning neural implicit surfaces by volume renderin
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from scene3d.config import Config
@@ -18,65 +19,25 @@ from scene3d.fusion.meshing import MeshingConfig, surface_mesh
 from scene3d.geometry.depth import ray_lengths
 from scene3d.losses import LossTerms
 from scene3d.losses.surface import colour_difference, eikonal, silhouette
+from scene3d.methods.surface_config import (
+    BackgroundConfig,
+    PlainBackgroundConfig,
+    RateScales,
+    RefinementConfig,
+    SamplingConfig,
+    SurfaceLossConfig,
+)
+from scene3d.methods.surface_priors import SOLID, surface_priors
+from scene3d.nn.pose_refinement import PoseRefinement
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SurfacePrediction
 from scene3d.structures.solids import Mesh
-from scene3d.volume.background import SphereBackgroundConfig
+from scene3d.volume.background import Background, SphereBackgroundConfig
 from scene3d.volume.image_rays import ImageRays, all_rays, draw_rays
 from scene3d.volume.surface_field import SurfaceConfig, SurfaceField
 from scene3d.volume.surface_occupancy import MarchSamplingConfig, SurfaceOccupancy
 from scene3d.volume.surface_renderer import SurfaceRendering, render_surface
-from scene3d.volume.surface_sampling import SurfaceSamplingConfig, place_sections
-
-SamplingConfig = Annotated[SurfaceSamplingConfig | MarchSamplingConfig, Field(discriminator="kind")]
-"""Every way to place sections along rays."""
-
-SOLID = 0.5
-"""Rays of at least this opacity meet the surface."""
-
-
-class PlainBackgroundConfig(Config):
-    """One colour behind the surface.
-
-    Attributes:
-        colour: with masks, what lies outside of them is painted in it; without, the images are taken to have it there.
-            "random" draws it for every ray anew, and needs masks.
-    """
-
-    kind: Literal["plain"] = "plain"
-    colour: Literal["random", "black", "white"] = "random"
-
-
-BackgroundConfig = Annotated[PlainBackgroundConfig | SphereBackgroundConfig, Field(discriminator="kind")]
-"""Every kind of surroundings."""
-
-
-class SurfaceLossConfig(Config):
-    """Weights of the loss terms, as published, and what they look at.
-
-    Attributes:
-        eikonal: that the gradient of the distance has length 1.
-        mask: of the silhouette, where the images have masks; 0 for none.
-        points: random ones in the unit ball where the eikonal term is asked for besides those along the rays.
-    """
-
-    eikonal: float = Field(0.1, ge=0)
-    mask: float = Field(0.1, ge=0)
-    points: NonNegativeInt = 0
-
-
-class RateScales(Config):
-    """Factors on the learning rate.
-
-    Attributes:
-        table: of a hash grid.
-        networks: of the distance, the colour and the background.
-        sharpness: of the one number that it is.
-    """
-
-    table: PositiveFloat = 1.0
-    networks: PositiveFloat = 1.0
-    sharpness: PositiveFloat = 1.0
+from scene3d.volume.surface_sampling import RaySections, SurfaceSamplingConfig, place_sections
 
 
 class NeuralSurfaceConfig(Config):
@@ -93,6 +54,7 @@ class NeuralSurfaceConfig(Config):
             published equation says; 0 with masks.
         loss: weights.
         scales: of the learning rate.
+        refinement: of the cameras; None takes them as they come.
         chunk: rays that are rendered at once when no gradient is needed.
     """
 
@@ -106,11 +68,12 @@ class NeuralSurfaceConfig(Config):
     anneal: float = Field(1 / 6, ge=0, le=1)
     loss: SurfaceLossConfig = SurfaceLossConfig()
     scales: RateScales = RateScales()
+    refinement: RefinementConfig | None = None
     chunk: PositiveInt = 2048
 
     @model_validator(mode="after")
     def _fitting(self) -> NeuralSurfaceConfig:
-        around = isinstance(self.background, SphereBackgroundConfig)
+        around = not isinstance(self.background, PlainBackgroundConfig)
         if around != bool(self.sampling.outside):
             wanted = "some samples" if around else "none"
             raise ValueError(
@@ -158,6 +121,8 @@ class NeuralSurface(nn.Module):
         around, sampling = config.background, config.sampling
         self.background = None if isinstance(around, PlainBackgroundConfig) else around.build()
         self.occupancy = SurfaceOccupancy(sampling) if isinstance(sampling, MarchSamplingConfig) else None
+        refined = config.refinement
+        self.cameras = None if refined is None else PoseRefinement(refined.images, refined.fixed)
         self.register_buffer("unit_to_world", torch.eye(4, dtype=torch.float64))
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:
@@ -167,14 +132,15 @@ class NeuralSurface(nn.Module):
             DataError: the frames have no region of interest, no transforms, or no masks where these are needed.
         """
         config = self.config
-        self._keep_region(frames)
+        self._settle(frames)
         progress = min(step / config.steps, 1.0)
+        self.surface.sharpen(progress)
         field = self.surface.field(progress)
         if self.occupancy is not None and step % self.occupancy.config.refresh == 0:
             self.occupancy.refresh(field)
-        rays = draw_rays(frames, self.unit_to_world, config.rays, config.inside)
+        rays = self._draw(frames, progress)
         anneal = 1.0 if config.anneal == 0 else min(progress / config.anneal, 1.0)
-        beside = _in_ball(config.loss.points, rays.origins)
+        beside = self._beside(rays.origins)
         seen = self._render(field, rays.origins, rays.directions, jitter=True, anneal=anneal, beside=beside)
         behind, target = self._behind(rays, frames.names)
         colour = seen.colour if behind is None else seen.colour + (1 - seen.opacity)[:, None] * behind
@@ -187,13 +153,15 @@ class NeuralSurface(nn.Module):
             terms["mask"] = silhouette(seen.surface.clamp(0, 1), rays.mask)
             weights["mask"] = config.loss.mask
         sections = torch.tensor(len(seen.sdf) / len(rays.origins))
-        return LossTerms(terms, weights, {"blur": 1 / field.sharpness.detach(), "sections a ray": sections})
+        observed = {"blur": 1 / field.sharpness.detach(), "sections a ray": sections}
+        return LossTerms(terms, weights, observed).joined(self._priors(seen, rays, step, frames.names))
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> SurfacePrediction:
         """Colour, depth, normals and opacity of view 0 of each snippet."""
         height, width = frames.image.shape[-2:]
-        seen = [self.render_rays(*all_rays(frames, i, self.unit_to_world)) for i in range(len(frames.image))]
+        rays = [all_rays(frames, i, self.unit_to_world, self.cameras) for i in range(len(frames.image))]
+        seen = [self.render_rays(*some) for some in rays]
         colour, distance, normals, opacity = (
             torch.stack(list(part)).unflatten(1, (height, width)) for part in zip(*seen, strict=True)
         )
@@ -226,21 +194,40 @@ class NeuralSurface(nn.Module):
         return surface_mesh(self.surface.field(), self.unit_to_world, config)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The table of a hash grid, the networks and the sharpness, each with its factor."""
-        scales = self.config.scales
-        names = {"table": scales.table, "sharpness": scales.sharpness}
-        groups: dict[str, list[nn.Parameter]] = {"table": [], "sharpness": [], "networks": []}
+        """The tables of hash grids, the networks, the sharpness and the cameras, each with its factor."""
+        scales, refined = self.config.scales, self.config.refinement
+        names = {"table": scales.table, "sharpness": scales.sharpness, "twist": refined.scale if refined else 1.0}
+        groups: dict[str, list[nn.Parameter]] = {**{part: [] for part in names}, "networks": []}
         for name, parameter in self.named_parameters():
+            if not parameter.requires_grad:
+                continue
             part = next((part for part in names if f".{part}" in name), "networks")
             groups[part].append(parameter)
         names["networks"] = scales.networks
         return [{"params": params, "scale": names[part]} for part, params in groups.items() if params]
 
-    def _keep_region(self, frames: Frames) -> None:
+    def _settle(self, frames: Frames) -> None:
+        """Take over where the scene lies."""
         if frames.unit_to_world is None:
             name = frames.names[0] if frames.names else "frames"
             raise DataError(f"{name}: expected a region of interest, got none", hint="data.snippets.region: {}")
         self.unit_to_world.copy_(frames.unit_to_world[0])
+        known = 0 if self.cameras is None else len(self.cameras.twist)
+        if known and (frames.number is None or int(frames.number.max()) >= known):
+            got = "none" if frames.number is None else int(frames.number.max())
+            raise DataError(f"{frames.names[0]}: expected a frame number below refinement.images, {known}, got {got}")
+
+    def _draw(self, frames: Frames, progress: float) -> ImageRays:
+        """The rays of a step."""
+        return draw_rays(frames, self.unit_to_world, self.config.rays, self.config.inside, refine=self.cameras)
+
+    def _beside(self, like: Tensor) -> Float[Tensor, "K 3"]:
+        """Points that the surface is asked at besides those along the rays."""
+        return _in_ball(self.config.loss.points, like)
+
+    def _priors(self, seen: SurfaceRendering, rays: ImageRays, step: int, names: tuple[str, ...]) -> LossTerms:
+        """What the surface is to be besides looking like its photographs."""
+        return surface_priors(seen, rays, self.config.loss, step, names)
 
     def _render(
         self,
@@ -252,21 +239,36 @@ class NeuralSurface(nn.Module):
         anneal: float = 1.0,
         beside: Tensor | None = None,
     ) -> SurfaceRendering:
-        if self.occupancy is not None:
-            placed = self.occupancy.place(field, origins, directions, jitter=jitter)
-        else:
-            assert isinstance(self.config.sampling, SurfaceSamplingConfig)
-            placed = place_sections(field.surface.distance, origins, directions, self.config.sampling, jitter=jitter)
+        placed = self._place(field, origins, directions, jitter=jitter)
         return render_surface(
             field,
             origins,
             directions,
             placed.surface,
             anneal=anneal,
-            background=self.background,
+            background=self._around(),
             whole=placed.whole,
+            places=placed.places,
+            within=self._within(),
             beside=beside,
         )
+
+    def _place(self, field: SurfaceField, origins: Tensor, directions: Tensor, *, jitter: bool) -> RaySections:
+        """Where the rays are sampled."""
+        # Where a ray is sampled is no function of where its camera is: the colour there is.
+        origins, directions = origins.detach(), directions.detach()
+        if self.occupancy is not None:
+            return self.occupancy.place(field, origins, directions, jitter=jitter)
+        assert isinstance(self.config.sampling, SurfaceSamplingConfig)
+        return place_sections(field.surface.distance, origins, directions, self.config.sampling, jitter=jitter)
+
+    def _around(self) -> Background | None:
+        """What is asked where the surface is not."""
+        return self.background
+
+    def _within(self) -> Callable[[Tensor], Tensor] | None:
+        """Which points are the surface's; None for those in the unit ball."""
+        return None
 
     def _seen(self, field: SurfaceField, origins: Tensor, directions: Tensor) -> SeenRays:
         seen = self._render(field, origins, directions, jitter=False)

@@ -10,25 +10,26 @@ from scene3d.geometry.se3 import exp_twist
 
 
 class PoseRefinement(nn.Module):
-    """An increment in SE(3) for every image but the first, at first none: what comes in goes out.
+    """An increment in SE(3) for every image but one, at first none: what comes in goes out.
 
-    A camera moves in its own frame, about its own centre: ``refined = cam_to_world @ exp(twist)``. The first image
+    A camera moves in its own frame, about its own centre: ``refined = cam_to_world @ exp(twist)``. One image
     stays, so that the scene does not drift as a whole; its size is still free, and held by whatever else is known of
     the scene. Rotations are radians and translations of the world's unit; where the scene is normalised to the unit
     ball one learning rate does for both.
 
     Args:
         images: of the scene.
+        fixed: number of the one that stays.
 
     Source: Lin et al., "BARF: Bundle-adjusting neural radiance fields", ICCV 2021, section 3.1.
     """
 
     fixed: Bool[Tensor, "V"]  # noqa: UP037
 
-    def __init__(self, images: int) -> None:
+    def __init__(self, images: int, fixed: int = 0) -> None:
         super().__init__()
         self.twist = nn.Parameter(torch.zeros(images, 6))
-        self.register_buffer("fixed", torch.arange(images) == 0, persistent=False)
+        self.register_buffer("fixed", torch.arange(images) == fixed, persistent=False)
 
     def forward(
         self,

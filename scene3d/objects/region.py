@@ -89,3 +89,11 @@ def object_box(foreground: Float[Tensor, "N 3"], plane: Plane | None) -> Oriente
     foot = middle - plane.height(middle[None])[0] * plane.normal
     height = torch.cat([half[:2], half.new_tensor([top / 2])])
     return OrientedBox(box_to_world=rigid(rotation, foot + top / 2 * plane.normal), half=height)
+
+
+def grown_box(box: OrientedBox, factor: float, *, standing: bool) -> OrientedBox:
+    """A box larger by a factor about the same middle; or, standing, on the same foot: its third axis is up."""
+    grown = box.box_to_world.clone()
+    if standing:
+        grown[:3, 3] += (factor - 1) * box.half[2] * box.box_to_world[:3, 2]
+    return OrientedBox(box_to_world=grown, half=box.half * factor)

@@ -8,7 +8,7 @@ round knows the hull that most silhouettes agree on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from scene3d.geometry.camera import Camera, inside
 from scene3d.objects.graph_cut import min_cut
 from scene3d.objects.hull import agreed_hull, hull_silhouette
 from scene3d.objects.projection import pixels_in, view_of
+from scene3d.objects.region import grown_box
 from scene3d.objects.superpixels import Superpixels, lab_colours, superpixels
 from scene3d.structures.object_region import ObjectRegion
 from scene3d.structures.scene import Scene, Shot
@@ -103,9 +104,7 @@ def silhouettes(
     Raises:
         DataError: a shot has no transform, an image is damaged, or no image shows the object.
     """
-    room = replace(region.box, half=region.box.half * config.room)
-    if region.plane is not None:
-        room = _not_below(room, region.box, config.room)
+    room = grown_box(region.box, config.room, standing=region.plane is not None)
     pictures = [_picture(shot, region, room, config) for shot in scene.shots]
     first = [torch.where(p.outside, -1.0, p.strokes.sign()) for p in pictures]
     if not any(bool((sides > 0).any()) for sides in first):
@@ -132,13 +131,6 @@ def _hull(
 ) -> tuple[Float[Tensor, "N 3"], float]:
     shots, cameras = [p.shot for p in pictures], [p.camera for p in pictures]
     return agreed_hull(shots, cameras, _masks(pictures, found), room, config.agreement)
-
-
-def _not_below(room: OrientedBox, box: OrientedBox, factor: float) -> OrientedBox:
-    """A box that grew, lifted so that it stands where it stood; its third axis is up."""
-    lifted = room.box_to_world.clone()
-    lifted[:3, 3] += (factor - 1) * box.half[2] * box.box_to_world[:3, 2]
-    return OrientedBox(box_to_world=lifted, half=room.half)
 
 
 def _picture(shot: Shot, region: ObjectRegion, room: OrientedBox, config: SilhouetteConfig) -> _Picture:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scene3d.engine.predictor import Predictor
 from scene3d.recipe.recipe import MethodConfig, Recipe, load_recipe
-from scene3d.recipe.reconstruction import Reconstruction, reconstruct, surface_recipe
+from scene3d.recipe.reconstruction import Reconstruction, found_object, reconstruct
+from scene3d.recipe.surface_recipe import surface_recipe
 from scene3d.recipe.trained import calibrate, evaluate, export, load, packaged
 from scene3d.recipe.training import depth_truth, match, rehearse, train, training_view
 
@@ -17,6 +18,7 @@ __all__ = [
     "depth_truth",
     "evaluate",
     "export",
+    "found_object",
     "load",
     "load_recipe",
     "match",

@@ -15,6 +15,7 @@ from scene3d.engine.trainer import TrainConfig
 from scene3d.methods.fused_depth import FusedDepthConfig
 from scene3d.methods.multiframe_depth import MultiframeDepthConfig
 from scene3d.methods.neural_surface import NeuralSurfaceConfig
+from scene3d.methods.object_surface import ObjectSurfaceConfig
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import SceneSemanticsConfig
 from scene3d.methods.single_depth import SingleDepthConfig
@@ -25,7 +26,8 @@ MethodConfig = Annotated[
     | SingleDepthConfig
     | MultiframeDepthConfig
     | FusedDepthConfig
-    | NeuralSurfaceConfig,
+    | NeuralSurfaceConfig
+    | ObjectSurfaceConfig,
     Field(discriminator="kind"),
 ]
 """Every method that a recipe may name."""

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scene3d.config import parse
+import torch
+
 from scene3d.data.from_images import register_photographs
-from scene3d.data.images import IMAGE_SUFFIXES
+from scene3d.data.images import IMAGE_SUFFIXES, write_image
+from scene3d.data.object_files import FILE as OBJECT_FILE
+from scene3d.data.object_files import write_object
 from scene3d.data.trees import LAYOUTS, kind_of_photographs
 from scene3d.data.viewpoints import check_viewpoints
-from scene3d.data.views import view_camera
 from scene3d.engine.surface_files import Surfaced, write_surface
-from scene3d.errors import UsageError, wrong_file
+from scene3d.errors import wrong_file
 from scene3d.evaluation.report import Report
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
+from scene3d.objects.discovery import find_object
+from scene3d.objects.region import grown_box
+from scene3d.objects.silhouettes import silhouettes
 from scene3d.recipe.recipe import Recipe
+from scene3d.recipe.surface_recipe import Bounds, scene_of, surface_recipe
 from scene3d.recipe.trained import evaluate, load
 from scene3d.recipe.training import train
-from scene3d.structures.scene import Scene
 
 log = logging.getLogger(__name__)
 
-HOLD_OUT = 8
-"""Every so manieth photograph is kept for scoring, where there are enough."""
 
-ENOUGH = 16
-"""Photographs of which some may be held out."""
-
-Bounds = tuple[tuple[float, float, float], tuple[float, float, float]]
+BOX_ROOM = 1.15
+"""An object's box is larger than its outlines by this: a surface that touches a face of it is cut open there."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def reconstruct(
     scene: str | None = None,
     bounds: Bounds | None = None,
     masks: bool | None = None,
+    find: bool = False,
     longest: int = 400,
     steps: int = 6000,
     meshing: MeshingConfig = MeshingConfig(),  # noqa: B008  (frozen)
@@ -74,6 +76,8 @@ def reconstruct(
         folder: in one of the layouts of photographs, or plain photographs, whose cameras are found first (pycolmap).
         out: folder for the run (`run/`), the mesh, pictures and the report.
         scene, bounds, masks, longest, steps: see `surface_recipe`.
+        find: look for the object that the photographs are of, without masks, and reconstruct it alone; what was found
+            lies in `object/`, its masks in `masks/`.
         meshing: how fine the mesh is.
         cleaning: of the mesh; None keeps the largest part and, with masks, what lies within them grown by 2 % of the
             longest edge of the images.
@@ -90,13 +94,14 @@ def reconstruct(
     """
     folder, out = Path(folder), Path(out)
     source = posed(folder, out / "posed")
-    recipe = surface_recipe(source, scene=scene, bounds=bounds, masks=masks, longest=longest, steps=steps)
+    found = found_object(source, out / "object", scene=scene) if find else None
+    recipe = surface_recipe(source, scene=scene, bounds=bounds, masks=masks, found=found, longest=longest, steps=steps)
     run = train(recipe, out / "run", overwrite=overwrite, max_minutes=max_minutes, device=device, progress=progress)
     report = evaluate(run, split="val", device=device) if recipe.data.hold_out else None
     if cleaning is None:
         cleaning = CleaningConfig(dilation=0.02 * longest if recipe.data.snippets.masks else None)
     files = []
-    for path in _written(recipe, run, out, folder.resolve().name, report, meshing, cleaning, turn, device):
+    for path in _written(recipe, run, out, folder.resolve().name, report, meshing, cleaning, turn, device, find):
         files.append(path)
         told(path)
     return Reconstruction(run, tuple(files), report)
@@ -112,6 +117,7 @@ def _written(
     cleaning: CleaningConfig,
     turn: int,
     device: str,
+    masks: bool,
 ) -> Iterator[Path]:
     """All files beside the run, as they are written."""
     method: Any = load(run, device=device).method
@@ -129,6 +135,7 @@ def _written(
         title=title,
         facts={} if report is None else _figures(report),
         turn=turn,
+        masks=masks,
     )
 
 
@@ -150,82 +157,33 @@ def posed(folder: Path, found: Path) -> Path:
     return found
 
 
-def surface_recipe(
-    folder: Path,
-    *,
-    scene: str | None = None,
-    bounds: Bounds | None = None,
-    masks: bool | None = None,
-    longest: int = 400,
-    steps: int = 6000,
-) -> Recipe:
-    """The recipe that fits photographs with cameras: a hash grid, before any colour with masks, else in a background.
+def found_object(source: Path, folder: Path, *, scene: str | None = None) -> Path:
+    """The folder with the object of a scene, which is looked for if it is not there yet. Masks are not read.
 
     Args:
-        folder: in one of the layouts of photographs.
-        scene: which, where the folder holds several.
-        bounds: corners (min, max) of what is to be reconstructed, in the world; None finds it, see
-            `scene3d.data.normalisation.normalise`.
-        masks: whether to use masks; None uses them where every image has one.
-        longest: edge that images are shrunk to, pixels.
-        steps: of the training.
+        source: photographs with cameras, in one of the layouts.
+        folder: for the object (`scene3d.data.object_files`) and its coarse silhouettes.
+        scene: which, where there are several.
 
     Raises:
-        DataError: the folder is of no layout; the cameras do not suffice.
-        UsageError: there are several scenes and no name.
+        DataError: no object was found; see `scene3d.objects.discovery.find_object`.
+        MissingExtraError: the scene has no sparse points and pycolmap is not installed.
     """
-    kind = kind_of_photographs(folder)
-    if kind is None:
-        raise wrong_file(folder, expected=LAYOUTS, got="none of them" if folder.is_dir() else "no such folder")
-    data: dict[str, Any] = {"kind": kind, "root": str(folder)}
-    found = _one_scene(parse(Recipe, {"data": data, "method": {"kind": "neural_surface"}}, folder), scene)
-    check_viewpoints(found)
-    if masks is None:
-        masks = all(shot.mask is not None for shot in found.shots)
-    camera = view_camera(found.shots[0], found.shots[0].camera.height, found.shots[0].camera.width)
-    shrink = min(longest / max(camera.height, camera.width), 1.0)
-    # NeuS' boxes are those of a ball.
-    region: dict[str, Any] = {"bounds": bounds, "fit": "within" if kind == "neus" and bounds is None else "around"}
-    snippets = {
-        "height": round(camera.height * shrink),
-        "width": round(camera.width * shrink),
-        "region": region,
-        "masks": masks,
-        "cache": "memory",
-        "views": [{"sensor": found.shots[0].sensor}],
-    }
-    data |= {"train": [found.name], "snippets": snippets, "scoring": snippets}
-    data["hold_out"] = HOLD_OUT if len(found.shots) >= ENOUGH else None
-    tree = {"data": data, "method": _method(masks, steps), "train": _training(steps)}
-    return parse(Recipe, tree, folder)
-
-
-def _one_scene(recipe: Recipe, name: str | None) -> Scene:
-    scenes = recipe.data.read(None if name is None else [name])
-    if len(scenes) > 1:
-        names = ", ".join(scene.name for scene in scenes[:5])
-        raise UsageError(f"{recipe.data.root}: expected the name of one of its scenes, got none", hint=names)
-    return scenes[0]
-
-
-def _method(masks: bool, steps: int) -> dict[str, Any]:
-    around = {"kind": "sphere", "width": 64, "layers": 3, "skip": None, "octaves": 6}
-    return {
-        "kind": "neural_surface",
-        "surface": {"sdf": {"kind": "hash"}, "colour": {"width": 64, "layers": 2}, "unit_normals": True},
-        "background": {"kind": "plain"} if masks else around,
-        "sampling": {"kind": "march", "outside": 0 if masks else 16},
-        "inside": 0.3 if masks else 0.0,
-        "anneal": 0.0 if masks else 0.2,
-        "loss": {"points": 512},
-        "scales": {"networks": 0.2, "sharpness": 0.3},
-        "steps": steps,
-    }
-
-
-def _training(steps: int) -> dict[str, Any]:
-    optim = {"kind": "adam", "rate": 1e-2, "floor": 0.02, "warm_up": 50, "clip_norm": None, "epsilon": 1e-15}
-    return {"steps": steps, "optim": optim, "log_every": 100, "save_every": 1000}
+    if (folder / OBJECT_FILE).exists():
+        return folder
+    seen = scene_of(source, scene)
+    check_viewpoints(seen)
+    blind = replace(seen, shots=tuple(replace(shot, mask=None) for shot in seen.shots), bounds=None)
+    region = find_object(blind)
+    coarse = silhouettes(blind, region)
+    folder.mkdir(parents=True, exist_ok=True)
+    for shot, mask in zip(blind.shots, coarse.masks, strict=True):
+        name = f"{shot.frame:010d}_{shot.sensor}.png"
+        write_image(folder / name, mask.to(torch.uint8).expand(3, -1, -1) * 255)
+    # Points are few where the object has no texture; its outlines miss nothing of it.
+    box = grown_box(coarse.box, BOX_ROOM, standing=region.plane is not None)
+    write_object(folder, replace(region, box=box))
+    return folder
 
 
 def _figures(report: Report) -> dict[str, str]:

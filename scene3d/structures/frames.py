@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.structures.labels import SSC, LabelSpace
+from scene3d.structures.object_region import ObjectRegion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,11 @@ class Frames:
         present: False where the drive has no such frame.
         valid: False on pixels of a resampled view that its fisheye image does not cover.
         names: one a snippet, for messages and dumps: "drive frame sensor".
+        number: of the reference frame within its scene.
         offset: how many frames after the reference each view was taken; 0 for other cameras of its instant.
         cam_to_world: None where it is to be estimated.
         unit_to_world: places the unit ball of the region of interest in the world; None where nothing is said of such.
+        objects: what was found of the object of each snippet's scene; empty where nobody looked.
         mask: True where the object of the scene is; None where nobody said.
         posed: False on views whose `cam_to_world` is to be estimated, which then is the identity; None where
             `cam_to_world` holds for all that are present.
@@ -49,9 +52,11 @@ class Frames:
     present: Bool[Tensor, "B V"]
     valid: Bool[Tensor, "B V H W"] | None = None
     names: tuple[str, ...] = ()
+    number: Int[Tensor, "B"] | None = None  # noqa: UP037
     offset: Int[Tensor, "B V"] | None = None
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
     unit_to_world: Float[Tensor, "B 4 4"] | None = None
+    objects: tuple[ObjectRegion, ...] = ()
     mask: Bool[Tensor, "B V H W"] | None = None
     posed: Bool[Tensor, "B V"] | None = None
     depth: Float[Tensor, "B V H W"] | None = None
@@ -81,11 +86,13 @@ class Frames:
 
 def collate(items: Sequence[Frames]) -> Frames:
     """One batch of several; a field that any item lacks is absent from the batch. Point clouds are padded with NaN."""
-    batch: dict[str, object] = {"names": tuple(name for item in items for name in item.names)}
+    batch: dict[str, object] = {
+        name: tuple(value for item in items for value in getattr(item, name)) for name in ("names", "objects")
+    }
     for f in fields(Frames):
-        values = [getattr(item, f.name) for item in items]
-        if f.name == "names":
+        if f.name in batch:
             continue
+        values = [getattr(item, f.name) for item in items]
         if f.name == "voxel_space":
             batch[f.name] = items[0].voxel_space
             continue

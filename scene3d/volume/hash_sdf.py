@@ -10,27 +10,20 @@ from jaxtyping import Float
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from scene3d.config import Config
 from scene3d.nn.mlp import Mlp
-from scene3d.ops.hash_encode import hash_encode, hash_encode_with_jacobian, level_starts
+from scene3d.ops.hash_encode import hash_encode, hash_encode_with_jacobian
 from scene3d.volume import SurfaceSample
+from scene3d.volume.hash_grid import HashGridConfig
 from scene3d.volume.numerical_normals import numerical_gradient
 
 ROUNDING = 0.1
 """Radius within which the tip of the cone that a sphere's distance is gets rounded."""
 
-FIRST_TABLE = 1e-4
-"""Largest first value of the table (Mueller et al., "Instant neural graphics primitives", SIGGRAPH 2022)."""
 
-
-class HashSdfConfig(Config):
-    """What the hash grid can be told.
+class HashSdfConfig(HashGridConfig):
+    """What the hash grid can be told, besides how fine it is.
 
     Attributes:
-        levels: grids, one finer than the other.
-        channels: that each grid holds at a corner.
-        coarsest, finest: cells along an edge of the first and the last grid.
-        table_bits: no level has more rows than two to this.
         bound: the grids fill the cube from -bound to bound.
         width, layers: of the network over what the grids hold.
         features: channels beside the distance.
@@ -44,11 +37,6 @@ class HashSdfConfig(Config):
     """
 
     kind: Literal["hash"] = "hash"
-    levels: PositiveInt = 12
-    channels: int = Field(2, ge=1, le=8)
-    coarsest: PositiveInt = 16
-    finest: PositiveInt = 512
-    table_bits: int = Field(17, ge=4, le=28)
     bound: PositiveFloat = 1.0
     width: PositiveInt = 64
     layers: PositiveInt = 1
@@ -61,17 +49,9 @@ class HashSdfConfig(Config):
 
     @model_validator(mode="after")
     def _ordered(self) -> HashSdfConfig:
-        if self.finest < self.coarsest:
-            raise ValueError(f"finest: expected at least coarsest, {self.coarsest}, got {self.finest}")
         if self.first_levels is not None and self.first_levels > self.levels:
             raise ValueError(f"first_levels: expected at most levels, {self.levels}, got {self.first_levels}")
         return self
-
-    @property
-    def resolutions(self) -> list[int]:
-        """Cells along an edge of each grid, by one factor from the coarsest to the finest."""
-        steps = max(self.levels - 1, 1)
-        return [round(self.coarsest * (self.finest / self.coarsest) ** (i / steps)) for i in range(self.levels)]
 
     def build(self) -> HashSdf:
         """The grids and the network, exactly a sphere."""
@@ -84,9 +64,8 @@ class HashSdf(nn.Module):
     def __init__(self, config: HashSdfConfig) -> None:
         super().__init__()
         self.config = config
-        self.starts = level_starts(config.resolutions, 2**config.table_bits)
-        table = torch.empty(self.starts[-1], config.channels).uniform_(-FIRST_TABLE, FIRST_TABLE)
-        self.table = nn.Parameter(table)
+        self.starts = config.starts
+        self.table = nn.Parameter(config.first_table())
         encoded = 3 + config.levels * config.channels
         self.mlp = Mlp(
             encoded, config.width, config.layers, 1 + config.features, activation="softplus", normalised=False

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.errors import DataError
-from scene3d.geometry.camera import pixel_centres
+from scene3d.geometry.camera import pixel_centres, unproject
+from scene3d.geometry.normals import depth_normals
 from scene3d.geometry.rays import pixel_rays
 from scene3d.structures.frames import Frames
+
+Refine = Callable[[Tensor, Tensor], Tensor]
+"""Transforms of cameras [4, 4] and the numbers of their images to better ones."""
 
 
 @dataclass(frozen=True)
 class ImageRays:
-    """Rays and what the images say at their pixels.
+    """Rays and what the images say at their pixels; as many of each of B images, one image after the other.
 
     Attributes:
         origins, directions: in units; directions of length 1.
         colour: RGB in [0, 1].
         mask: where the object is; None where nobody said.
+        depth: along the camera's axis, as the frames have it, 0 where unknown; None where they have none.
+        forward: depth along the camera's axis of a place one unit along the ray.
+        normals: of that depth's surface, towards the camera; 0 where unknown; None without depth.
+        images: B.
     """
 
     origins: Float[Tensor, "R 3"]
     directions: Float[Tensor, "R 3"]
     colour: Float[Tensor, "R 3"]
-    mask: Bool[Tensor, "R"] | None  # noqa: UP037
+    forward: Float[Tensor, "R"]  # noqa: UP037
+    mask: Bool[Tensor, "R"] | None = None  # noqa: UP037
+    depth: Float[Tensor, "R"] | None = None  # noqa: UP037
+    normals: Float[Tensor, "R 3"] | None = None
+    images: int = 1
+
+    def take(self, kept: Int[Tensor, "K"]) -> ImageRays:  # noqa: UP037
+        """Some of the rays, of one image."""
+        picked: dict[str, Any] = {name: v[kept] for name, v in vars(self).items() if isinstance(v, Tensor)}
+        return ImageRays(**picked)
 
 
-def draw_rays(frames: Frames, unit_to_world: Float[Tensor, "4 4"], count: int, inside: float = 0.0) -> ImageRays:
+def draw_rays(
+    frames: Frames,
+    unit_to_world: Float[Tensor, "4 4"],
+    count: int,
+    inside: float = 0.0,
+    *,
+    refine: Refine | None = None,
+) -> ImageRays:
     """Random rays through view 0 of each snippet, as many from each.
 
     Args:
@@ -39,6 +65,7 @@ def draw_rays(frames: Frames, unit_to_world: Float[Tensor, "4 4"], count: int, i
         count: rays in all; rounded down to as many from each image.
         inside: share of an image's rays that go through its mask, where there is one and it is not empty; the others
             go anywhere.
+        refine: see `unit_rays`.
 
     Raises:
         DataError: a view has no transform, or no valid pixel.
@@ -49,22 +76,51 @@ def draw_rays(frames: Frames, unit_to_world: Float[Tensor, "4 4"], count: int, i
         mask = None if frames.mask is None else frames.mask[index, 0].flatten()
         valid = None if frames.valid is None else frames.valid[index, 0].flatten()
         pixels = _draw_pixels(frames, index, max(count // images, 1), mask, valid, inside)
-        width = frames.image.shape[-1]
-        places = torch.stack([pixels % width, pixels // width], dim=1) + 0.5
-        origins, directions = unit_rays(frames, index, places.to(frames.K.dtype), unit_to_world)
-        colour = frames.image[index, 0].flatten(1)[:, pixels].T
-        parts.append(ImageRays(origins, directions, colour, None if mask is None else mask[pixels]))
-    masks = [part.mask for part in parts if part.mask is not None]
+        parts.append(_rays_at(frames, index, pixels, unit_to_world, refine))
+    return parts[0] if images == 1 else joined(parts)
+
+
+def joined(parts: list[ImageRays]) -> ImageRays:
+    """The rays of several images as one; what some of them do not know is not known."""
+    names = [name for name in vars(parts[0]) if name != "images"]
+    values = {name: [getattr(part, name) for part in parts] for name in names}
+    known = {name: torch.cat(value) for name, value in values.items() if all(v is not None for v in value)}
+    return ImageRays(**known, images=len(parts))
+
+
+def _rays_at(
+    frames: Frames,
+    index: int,
+    pixels: Int[Tensor, "R"],  # noqa: UP037
+    unit_to_world: Float[Tensor, "4 4"],
+    refine: Refine | None,
+) -> ImageRays:
+    """Rays through pixels, told by their flat indices."""
+    width = frames.image.shape[-1]
+    places = torch.stack([pixels % width, pixels // width], dim=1) + 0.5
+    origins, directions = unit_rays(frames, index, places.to(frames.K.dtype), unit_to_world, refine)
+    ahead = unproject(places.to(frames.K.dtype), torch.ones_like(directions[:, 0]), frames.K[index, 0])
+    depth = None if frames.depth is None else frames.depth[index, 0].flatten()[pixels]
     return ImageRays(
-        torch.cat([part.origins for part in parts]),
-        torch.cat([part.directions for part in parts]),
-        torch.cat([part.colour for part in parts]),
-        torch.cat(masks) if masks else None,
+        origins=origins,
+        directions=directions,
+        colour=frames.image[index, 0].flatten(1)[:, pixels].T,
+        forward=1 / ahead.norm(dim=1),
+        mask=None if frames.mask is None else frames.mask[index, 0].flatten()[pixels],
+        depth=depth,
+        normals=None if depth is None else _world_normals(frames, index).flatten(0, 1)[pixels],
     )
 
 
+def _world_normals(frames: Frames, index: int) -> Float[Tensor, "H W 3"]:
+    """Normals of a view's depth, in the axes of the world; 0 where unknown."""
+    assert frames.depth is not None and frames.cam_to_world is not None
+    normals = depth_normals(frames.depth[index, 0], frames.K[index, 0])
+    return normals @ frames.cam_to_world[index, 0, :3, :3].to(normals).mT
+
+
 def all_rays(
-    frames: Frames, index: int, unit_to_world: Float[Tensor, "4 4"]
+    frames: Frames, index: int, unit_to_world: Float[Tensor, "4 4"], refine: Refine | None = None
 ) -> tuple[Float[Tensor, "R 3"], Float[Tensor, "R 3"]]:
     """Origins and directions of the rays through every pixel of view 0 of a snippet, row after row, in units.
 
@@ -73,13 +129,24 @@ def all_rays(
     """
     height, width = frames.image.shape[-2:]
     places = pixel_centres(height, width, device=frames.K.device).reshape(-1, 2)
-    return unit_rays(frames, index, places.to(frames.K.dtype), unit_to_world)
+    return unit_rays(frames, index, places.to(frames.K.dtype), unit_to_world, refine)
 
 
 def unit_rays(
-    frames: Frames, index: int, places: Float[Tensor, "R 2"], unit_to_world: Float[Tensor, "4 4"]
+    frames: Frames,
+    index: int,
+    places: Float[Tensor, "R 2"],
+    unit_to_world: Float[Tensor, "4 4"],
+    refine: Refine | None = None,
 ) -> tuple[Float[Tensor, "R 3"], Float[Tensor, "R 3"]]:
     """Origins and unit directions, in units, of the rays through places (x, y) of view 0 of a snippet.
+
+    Args:
+        frames: with transforms.
+        index: of the snippet.
+        places: in pixels.
+        unit_to_world: of the region of interest; scaled and moved, not turned.
+        refine: corrects transforms to units of frames that have a number.
 
     Raises:
         DataError: the view has no transform.
@@ -92,6 +159,8 @@ def unit_rays(
     placed = unit_to_world.double()
     cam_to_unit = torch.cat([cam_to_unit[:3, :3], (cam_to_unit[:3, 3:] - placed[:3, 3:]) / placed[0, 0]], dim=1)
     cam_to_unit = torch.cat([cam_to_unit, cam_to_unit.new_tensor([[0, 0, 0, 1]])]).to(places.dtype)
+    if refine is not None and frames.number is not None:
+        cam_to_unit = refine(cam_to_unit, frames.number[index])
     return pixel_rays(places, frames.K[index, 0], cam_to_unit)
 
 

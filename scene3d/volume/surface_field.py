@@ -122,12 +122,15 @@ class SurfaceConfig(Config):
         sdf: the signed distance field.
         colour: the colour network.
         sharpness: first exponent; 0.3 is a blur of 0.05.
+        sharpened: last exponent, towards which it rises evenly over the training instead of being learnt, as in Yariv
+            et al., "BakedSDF", SIGGRAPH 2023; for rooms, whose colours alone keep it low. None learns it.
         unit_normals: see `SurfaceField`; the published method takes the gradient as it is.
     """
 
     sdf: SdfConfig = FourierSdfConfig()
     colour: ColourConfig = ColourConfig()
     sharpness: float = 0.3
+    sharpened: float | None = None
     unit_normals: bool = False
 
     def build(self) -> SurfaceNetworks:
@@ -143,7 +146,14 @@ class SurfaceNetworks(nn.Module):
         self.config = config
         self.sdf = config.sdf.build()
         self.colour = config.colour.build(config.sdf.features)
-        self.sharpness = Sharpness(config.sharpness)
+        self.sharpness = Sharpness(config.sharpness).requires_grad_(config.sharpened is None)
+
+    @torch.no_grad()
+    def sharpen(self, progress: float) -> None:
+        """Make the sharpness what it is to be at a share of the training, 0 to 1, where it is not learnt."""
+        config = self.config
+        if config.sharpened is not None:
+            self.sharpness.exponent.fill_(config.sharpness + progress * (config.sharpened - config.sharpness))
 
     def field(self, progress: float = 1.0) -> SurfaceField:
         """The surface at a share of the training, 0 to 1; a hash grid begins with its coarse levels."""

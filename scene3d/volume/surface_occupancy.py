@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from scene3d.config import Config
 from scene3d.ops.grid_march import March, grid_march, pack_occupancy
 from scene3d.volume.surface_field import SurfaceField
-from scene3d.volume.surface_sampling import RaySections, ball_limits, outside_distances
+from scene3d.volume.surface_sampling import RaySections, ball_limits, outside_distances, ray_of
 
 NEAREST = 0.1
 """What lies outside of the unit sphere is sampled from here on at the nearest."""
@@ -117,15 +117,37 @@ class SurfaceOccupancy(nn.Module):
         Args:
             field: whose sharpness says how long the sections are.
             origins, directions: of the rays; directions of length 1.
-            jitter: True, or a generator, moves the sections of each ray by up to one (training).
+            jitter: True, or a generator, moves the sections of each ray by up to half of one either way (training).
+        """
+        near, far = ball_limits(origins, directions)
+        sections = self.march(field, origins, directions, near, far, jitter=jitter)
+        if not self.config.outside:
+            return RaySections(sections, None)
+        beyond = outside_distances(far.clamp(min=NEAREST), self.config.outside, 0.0, jitter=jitter)
+        return RaySections(sections, followed_by(sections, beyond))
+
+    @torch.no_grad()
+    def march(
+        self,
+        field: SurfaceField,
+        origins: Float[Tensor, "R 3"],
+        directions: Float[Tensor, "R 3"],
+        near: Float[Tensor, "R"],  # noqa: UP037
+        far: Float[Tensor, "R"],  # noqa: UP037
+        *,
+        jitter: torch.Generator | bool,
+    ) -> March:
+        """Even sections of rays in occupied cells from near to far; none of a ray whose far is not beyond its near.
+
+        Other arguments are those of `place`.
         """
         config = self.config
-        near, far = ball_limits(origins, directions)
         step = min(max(config.step * _blur(field), config.shortest), config.longest)
         begin = near
         if jitter is not False:
             generator = jitter if isinstance(jitter, torch.Generator) else None
-            begin = near - step * torch.rand(len(near), device=near.device, dtype=near.dtype, generator=generator)
+            moved = torch.rand(len(near), device=near.device, dtype=near.dtype, generator=generator) - 0.5
+            begin = torch.where(far > near, near + step * moved, near)
         sections = grid_march(
             origins,
             directions,
@@ -133,15 +155,11 @@ class SurfaceOccupancy(nn.Module):
             far,
             self.words,
             cells=config.cells,
-            lower=(-1.0, -1.0, -1.0),
+            lower=LOWER,
             size=2.0,
             step=step,
         )
-        sections = self._in_sight(field, origins, directions, sections)
-        if not config.outside:
-            return RaySections(sections, None)
-        beyond = outside_distances(far.clamp(min=NEAREST), config.outside, 0.0, jitter=jitter)
-        return RaySections(sections, followed_by(sections, beyond))
+        return self._in_sight(field, origins, directions, sections)
 
     def _in_sight(self, field: SurfaceField, origins: Tensor, directions: Tensor, sections: March) -> March:
         """Sections near the surface and not behind it, by the distances of the coarse cells.
@@ -150,8 +168,7 @@ class SurfaceOccupancy(nn.Module):
         """
         config, slack = self.config, TRUSTED / len(self.distances)
         blur = _blur(field)
-        ray = torch.arange(len(origins), device=origins.device)
-        ray = ray.repeat_interleave(sections.offsets.diff(), output_size=len(sections.begin))
+        ray = ray_of(sections.offsets, len(sections.begin))
         middle = (sections.begin + sections.end) / 2
         found = between_cells(self.distances, origins[ray] + middle[:, None] * directions[ray])
         deep = found < -config.hidden * blur - slack
@@ -212,8 +229,7 @@ def followed_by(sections: March, beyond: Float[Tensor, "R S"]) -> March:
     device = beyond.device
     last = 2 * beyond[:, -1:] - beyond[:, -2:-1] if samples > 1 else 2 * beyond
     ends = torch.cat([beyond[:, 1:], last], dim=1)
-    counts = sections.offsets.diff()
-    ray = torch.arange(rays, device=device).repeat_interleave(counts, output_size=len(sections.begin))
+    ray = ray_of(sections.offsets, len(sections.begin))
     own = torch.arange(len(sections.begin), device=device) + samples * ray
     later = sections.offsets[1:, None] + samples * torch.arange(rays, device=device)[:, None]
     later = (later + torch.arange(samples, device=device)).flatten()

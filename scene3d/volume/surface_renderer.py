@@ -5,6 +5,7 @@ Source: Wang et al., "NeuS: learning neural implicit surfaces by volume renderin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from scene3d.ops.neus_composite import neus_composite
 from scene3d.volume import SurfaceSample
 from scene3d.volume.background import Background
 from scene3d.volume.surface_field import SurfaceField
+from scene3d.volume.surface_sampling import ray_of
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def render_surface(
     anneal: float = 1.0,
     background: Background | None = None,
     whole: March | None = None,
+    places: Int[Tensor, "N"] | None = None,  # noqa: UP037
+    within: Callable[[Tensor], Tensor] | None = None,
     beside: Float[Tensor, "K 3"] | None = None,
 ) -> SurfaceRendering:
     """Ask a surface, and what lies around it, in sections of rays, and composite the answers.
@@ -82,7 +86,9 @@ def render_surface(
         anneal: see `neus_alpha`; rises from 0 to 1 in the first part of a training without masks.
         background: what is seen of sections outside of the unit sphere, where it takes the place of the surface. None
             leaves these to the surface.
-        whole: with a background, all sections: on every ray those of `sections`, then those beyond.
+        whole: with a background, all sections, those of `sections` among them.
+        places: their indices there; None where on every ray they come first.
+        within: which of N points are the surface's; None is those within the unit sphere.
         beside: more points that the field is asked at; with those along the rays, which costs less than by themselves.
 
     Returns:
@@ -90,7 +96,7 @@ def render_surface(
     """
     middles = _middles(origins, directions, sections)
     sample, others = _ask(field, middles.points, beside)
-    inside = middles.points.norm(dim=1) < 1
+    inside = middles.points.norm(dim=1) < 1 if within is None else within(middles.points)
     normals = field.normals(sample)
     colours = field.colour(middles.points, middles.directions, sample)
     share = inside.to(colours.dtype)
@@ -105,8 +111,9 @@ def render_surface(
         if whole is None:
             raise ValueError("render_surface: expected the whole of the rays beside a background, got none")
         opacity = neus_alpha(sample.sdf, cosine, middles.lengths, field.sharpness, anneal)
-        places = _places(sections.offsets, whole.offsets, len(inside))[inside]
-        near = _Layer(places, opacity[inside], features[inside], middles.distances[inside])
+        if places is None:
+            places = _first_places(sections.offsets, whole.offsets, len(inside))
+        near = _Layer(places[inside], opacity[inside], features[inside], middles.distances[inside])
         seen = _before_background(near, background, _middles(origins, directions, whole), whole.offsets)
     return _rendering(seen, middles.points, inside, sample, others)
 
@@ -119,22 +126,16 @@ def _ask(field: SurfaceField, points: Tensor, beside: Tensor | None) -> tuple[Su
 
 
 def _middles(origins: Tensor, directions: Tensor, sections: March) -> _Middles:
-    ray = _rays(sections.offsets, len(sections.begin))
+    ray = ray_of(sections.offsets, len(sections.begin))
     distances = (sections.begin + sections.end) / 2
     points = origins[ray] + directions[ray] * distances[:, None]
     return _Middles(directions[ray], distances, points, sections.end - sections.begin)
 
 
-def _rays(offsets: Int[Tensor, " edges"], total: int) -> Int[Tensor, "N"]:  # noqa: UP037
-    """Index of the ray of each section."""
-    rays = torch.arange(len(offsets) - 1, device=offsets.device)
-    return rays.repeat_interleave(offsets.diff(), output_size=total)
-
-
-def _places(offsets: Int[Tensor, " edges"], whole: Int[Tensor, " edges"], total: int) -> Int[Tensor, "N"]:  # noqa: UP037
+def _first_places(offsets: Int[Tensor, " edges"], whole: Int[Tensor, " edges"], total: int) -> Int[Tensor, "N"]:  # noqa: UP037
     """Index in the whole of each of the sections that a ray has first there."""
     ahead = (whole - offsets)[:-1]
-    return torch.arange(total, device=offsets.device) + ahead[_rays(offsets, total)]
+    return torch.arange(total, device=offsets.device) + ahead[ray_of(offsets, total)]
 
 
 @dataclass(frozen=True)

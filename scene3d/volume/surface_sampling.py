@@ -8,11 +8,11 @@ outside of the sphere is sampled as in Zhang et al., "NeRF++", 2020.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
@@ -53,11 +53,13 @@ class RaySections(NamedTuple):
 
     Attributes:
         surface: sections in which the surface is looked for.
-        whole: those and, on every ray behind them, the ones beyond, for a background; None without such.
+        whole: those and the ones for a background; None without such.
+        places: index in the whole of each section of the surface; None where on every ray they come first.
     """
 
     surface: March
     whole: March | None
+    places: Int[Tensor, "N"] | None = None  # noqa: UP037
 
 
 def place_sections(
@@ -186,6 +188,49 @@ def sections_between(distances: Float[Tensor, "R S"], last: float) -> March:
     end = torch.cat([distances[:, 1:], distances[:, -1:] + last], dim=1)
     offsets = torch.arange(rays + 1, device=distances.device) * samples
     return March(offsets, distances.flatten(), end.flatten())
+
+
+def even_sections(
+    near: Float[Tensor, "R"],  # noqa: UP037
+    far: Float[Tensor, "R"],  # noqa: UP037
+    count: int,
+    *,
+    jitter: torch.Generator | bool,
+) -> March:
+    """Sections that share the way from near to far; none of a ray whose far is not beyond its near.
+
+    Args:
+        near, far: of each ray.
+        count: sections of a ray.
+        jitter: True, or a generator, moves each border between two sections by up to half a section; False shares
+            evenly.
+    """
+    rays = (far > near).nonzero()[:, 0]
+    borders = torch.arange(count + 1, device=near.device, dtype=near.dtype).expand(len(rays), -1)
+    if jitter is not False:
+        moved = borders[:, 1:-1] + _draw(near[rays], count - 1, jitter) - 0.5
+        borders = torch.cat([borders[:, :1], moved, borders[:, -1:]], dim=1)
+    reached = near[rays, None] + (far - near)[rays, None] * borders / count
+    counts = torch.zeros(len(near) + 1, dtype=torch.int64, device=near.device).index_fill_(0, rays + 1, count)
+    return March(counts.cumsum(0), reached[:, :-1].flatten(), reached[:, 1:].flatten())
+
+
+def merged(marches: Sequence[March]) -> tuple[March, Int[Tensor, "N"]]:  # noqa: UP037
+    """The sections of several marches along the same rays, near to far, and where those of the first are among them."""
+    rays = torch.cat([ray_of(march.offsets, len(march.begin)) for march in marches])
+    begin, end = (torch.cat([getattr(march, name) for march in marches]) for name in ("begin", "end"))
+    order = begin.argsort(stable=True)
+    order = order[rays[order].argsort(stable=True)]
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    offsets = torch.stack([march.offsets for march in marches]).sum(dim=0)
+    return March(offsets, begin[order], end[order]), place[: len(marches[0].begin)]
+
+
+def ray_of(offsets: Int[Tensor, " edges"], total: int) -> Int[Tensor, "N"]:  # noqa: UP037
+    """Index of the ray of each of all sections."""
+    rays = torch.arange(len(offsets) - 1, device=offsets.device)
+    return rays.repeat_interleave(offsets.diff(), output_size=total)
 
 
 def _entering(distances: Tensor, sdf: Tensor, radius: Tensor, sharpness: float) -> Tensor:

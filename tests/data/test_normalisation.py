@@ -8,12 +8,16 @@ import torch
 
 from scene3d.data.middlebury import read_middlebury
 from scene3d.data.neus import read_neus
-from scene3d.data.normalisation import normalise
+from scene3d.data.normalisation import RegionConfig, normalise
+from scene3d.data.object_files import write_object
+from scene3d.data.rgbd import read_seven_scenes
 from scene3d.data.transforms_json import read_transforms_json
 from scene3d.errors import DataError
+from scene3d.geometry.se3 import transform
 from scene3d.structures.scene import Scene
 from scene3d.structures.sparse import SparsePoints
-from tests.data.photograph_trees import CENTRE, write_neus, write_transforms
+from tests.data.photograph_trees import CENTRE, write_neus, write_seven_scenes, write_transforms
+from tests.volume.test_object_space import a_region
 
 
 def with_points(scene: Scene, points: torch.Tensor) -> Scene:
@@ -71,3 +75,28 @@ def test_cameras_of_real_scenes_find_the_object_that_their_files_name(shared_dat
         named, found = normalise(scene), normalise(scene, "cameras")
         apart = (named.unit_to_world[:3, 3] - found.unit_to_world[:3, 3]).norm() / named.radius
         assert apart < 0.5 and 0.5 < found.radius / named.radius < 2
+
+
+def test_depth_images_and_cameras_say_where_a_room_is(tmp_path: Path):
+    (scene,) = read_seven_scenes(write_seven_scenes(tmp_path))
+    found = normalise(scene, "depth")
+    centres = torch.stack([shot.cam_to_world[:3, 3] for shot in scene.shots])
+    # Walls 1.5 ahead of cameras 4 from the middle, and the cameras themselves.
+    assert (transform(found.world_to_unit, centres).norm(dim=1) < 1).all()
+    ahead = torch.stack([shot.cam_to_world[:3, 3] + 1.5 * shot.cam_to_world[:3, 2] for shot in scene.shots])
+    assert (transform(found.world_to_unit, ahead).norm(dim=1) < 1).all()
+    bare = dataclasses.replace(scene, shots=tuple(dataclasses.replace(shot, depth=None) for shot in scene.shots))
+    with pytest.raises(DataError, match="depth images: expected some, got none"):
+        normalise(bare, "depth")
+
+
+def test_the_ball_about_an_object_holds_its_box_with_a_margin(tmp_path: Path):
+    (scene,) = read_neus(write_neus(tmp_path / "case"))
+    region = a_region()
+    write_object(tmp_path, region)
+    found = RegionConfig(object=tmp_path, margin=1.4).of(scene)
+    torch.testing.assert_close(found.unit_to_world[:3, 3], region.box.box_to_world[:3, 3])
+    assert found.radius == pytest.approx(1.4 * float(region.box.half.norm()))
+    assert (transform(found.world_to_unit, region.box.corners()).norm(dim=1) < 1).all()
+    with pytest.raises(DataError, match="object.json"):
+        RegionConfig(object=tmp_path / "nowhere").of(scene)

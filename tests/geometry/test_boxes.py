@@ -57,3 +57,39 @@ def test_stray_points_may_be_left_out():
     strayed = torch.cat([points, points[:2] + 50])
     assert box_about(strayed, TURN[:, 2]).half.amax() > 10
     assert box_about(strayed, TURN[:, 2], tails=0.01).half.amax() < 2
+
+
+def test_rays_cross_a_box_between_its_faces():
+    # Along the axes, whose half edges are 3, 2 and 0.5, from 10 away; one passes the box, one begins in it.
+    middle = BOX.box_to_world[:3, 3]
+    axes = TURN.mT
+    origins = torch.cat([middle - 10 * axes, middle[None] - 10 * axes[:1] + 2.1 * axes[1:2], middle[None]])
+    directions = torch.cat([axes, axes[:1], axes[:1]])
+    near, far = BOX.crossed(origins, directions)
+    torch.testing.assert_close(near[:3], 10 - HALF)
+    torch.testing.assert_close(far[:3], 10 + HALF)
+    assert near[3] == far[3]
+    torch.testing.assert_close((near[4], far[4]), (torch.tensor(0.0).double(), torch.tensor(3.0).double()))
+
+
+def test_what_lies_between_the_ends_of_a_ray_is_in_the_box():
+    origins = 6 * torch.randn(300, 3, dtype=torch.float64)
+    directions = torch.nn.functional.normalize(torch.randn(300, 3, dtype=torch.float64), dim=1)
+    near, far = BOX.crossed(origins, directions)
+    assert 0 < (far > near).sum() < 300
+    share = torch.linspace(-0.5, 1.5, 41, dtype=torch.float64)
+    for i in (far > near).nonzero()[:, 0].tolist():
+        along = (near[i] + (far[i] - near[i]) * share).clamp(min=0)
+        points = origins[i] + along[:, None] * directions[i]
+        between = (along > near[i] + 1e-9) & (along < far[i] - 1e-9)
+        assert torch.equal(BOX.contains(points)[between], torch.ones_like(between[between]))
+        assert not BOX.contains(points[(along < near[i] - 1e-9) | (along > far[i] + 1e-9)]).any()
+
+
+def test_the_distance_to_a_box_is_below_zero_within_it():
+    middle = BOX.box_to_world[:3, 3]
+    out = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64) @ TURN.mT
+    points = torch.stack([middle, middle + 0.4 * out, middle + 2 * out])
+    torch.testing.assert_close(BOX.distance(points), torch.tensor([-0.5, -0.1, 1.5]).double())
+    some = middle + 3 * torch.randn(100, 3, dtype=torch.float64)
+    assert torch.equal(BOX.distance(some) <= 0, BOX.contains(some))

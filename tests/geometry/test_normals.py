@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from scene3d.geometry.normals import triangle_normals
+from scene3d.geometry.camera import pinhole, pixel_centres
+from scene3d.geometry.normals import depth_normals, triangle_normals
 
 
 def test_a_triangle_that_runs_counter_clockwise_seen_from_above_points_up():
@@ -29,3 +30,25 @@ def test_normals_turn_with_their_points():
 def test_the_gradient_is_that_of_the_function():
     corners = torch.randn(4, 3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(triangle_normals, (corners,))
+
+
+def test_a_slanted_wall_has_one_normal_towards_the_camera():
+    # The plane n . x = d: depth along the ray (u, v, 1) is d / (n . (u, v, 1)).
+    camera = pinhole(50.0, 30, 40)
+    towards = torch.nn.functional.normalize(torch.tensor([0.3, -0.2, -1.0]), dim=0)
+    rays = torch.cat([pixel_centres(30, 40), torch.ones(30, 40, 1)], dim=2) @ torch.linalg.inv(camera.K).mT
+    depth = -4.0 / (rays @ towards)
+    normals = depth_normals(depth, camera.K, reach=2)
+    torch.testing.assert_close(normals[2:-2, 2:-2], towards.expand(26, 36, 3), atol=1e-4, rtol=0)
+    assert (normals[:2] == 0).all() and (normals[:, -2:] == 0).all()
+
+
+def test_edges_and_unknown_depth_have_no_normal():
+    camera = pinhole(50.0, 20, 20)
+    depth = torch.full((20, 20), 2.0)
+    depth[:, 10:] = 4.0
+    depth[5, 5] = 0
+    known = depth_normals(depth, camera.K, reach=1).norm(dim=-1) > 0
+    assert not known[:, 9:11].any() and not known[4:7, 5].any() and not known[5, 4:7].any()
+    assert known[7:19, 1:9].all() and known[1:19, 11:19].all()
+    assert (depth_normals(depth[:2], camera.K) == 0).all()

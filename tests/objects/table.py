@@ -12,10 +12,13 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
+from scene3d.geometry.boxes import OrientedBox
 from scene3d.geometry.camera import inside, pinhole, pixel_centres, project
+from scene3d.geometry.planes import Plane
 from scene3d.geometry.rays import pixel_rays
 from scene3d.geometry.se3 import invert, rigid, transform
 from scene3d.nn.extractor import FeatureExtractor
+from scene3d.structures.object_region import ObjectRegion
 from scene3d.structures.scene import Scene, Shot
 from scene3d.structures.sparse import SparsePoints
 
@@ -122,3 +125,17 @@ def _colour(points: Tensor, on_ball: Tensor) -> Float[Tensor, "N 3"]:
     mottle = torch.sin(points @ waves.mT + phases).sum(dim=1, keepdim=True) / 18
     blue, brown = points.new_tensor([0.25, 0.4, 0.75]), points.new_tensor([0.55, 0.38, 0.22])
     return (torch.where(on_ball[:, None], blue, brown) * (1 + 0.6 * mottle.clamp(-1, 1))).clamp(0, 1)
+
+
+def true_region(scene: Scene) -> ObjectRegion:
+    """What `find_object` would find of the ball at best."""
+    sparse = true_points(scene)
+    box = torch.eye(4, dtype=torch.float64)
+    box[:3, 3] = CENTRE
+    return ObjectRegion(
+        points=sparse.points,
+        colours=sparse.colours,
+        foreground=((sparse.points - CENTRE).norm(dim=1) - RADIUS).abs() < 1e-6,
+        box=OrientedBox(box_to_world=box, half=torch.full((3,), RADIUS, dtype=torch.float64)),
+        plane=Plane(normal=torch.tensor([0.0, 0, 1], dtype=torch.float64), offset=torch.tensor(0.0).double()),
+    )

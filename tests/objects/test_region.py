@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from scene3d.objects.region import ROOM, object_box, supporting_plane
+from scene3d.objects.region import ROOM, grown_box, object_box, supporting_plane
 
 
 def block() -> torch.Tensor:
@@ -49,3 +49,13 @@ def test_without_a_plane_the_box_has_room_all_around():
     box = object_box(points, None)
     assert box.contains(points).double().mean() > 0.98 and ROOM == 0.1
     torch.testing.assert_close(2 * box.half[0], torch.tensor(2.2).double(), atol=0.25, rtol=0)
+
+
+def test_a_box_grows_about_its_middle_or_on_its_foot():
+    box = object_box(torch.randn(50, 3, dtype=torch.float64), None)
+    about, up = grown_box(box, 1.5, standing=False), grown_box(box, 1.5, standing=True)
+    torch.testing.assert_close(about.half, 1.5 * box.half)
+    torch.testing.assert_close(about.box_to_world, box.box_to_world)
+    axis = box.box_to_world[:3, 2]
+    torch.testing.assert_close((up.corners() @ axis).min(), (box.corners() @ axis).min())
+    torch.testing.assert_close((up.corners() @ axis).max() - (box.corners() @ axis).max(), box.half[2])

@@ -119,7 +119,7 @@ def test_a_section_and_its_background_worked_by_hand():
 def test_the_background_is_asked_outside_of_the_sphere_and_weighs_nothing_inside():
     field = ball()
     rays = tuple(torch.cat(both) for both in zip(rays_past(10, 0.3), rays_past(10, 0.7), strict=True))
-    sections, whole = placed(field, rays, WITH)
+    sections, whole, _ = placed(field, rays, WITH)
     asked = []
 
     def background(points: torch.Tensor, directions: torch.Tensor) -> BackgroundSample:
@@ -152,7 +152,7 @@ def test_where_the_surface_is_solid_the_background_behind_it_is_not_seen():
 
     for miss, colour in ((0.3, [0.8, 0.2, 0.25]), (0.7, [0.7, 0.7, 0.7])):
         rays = rays_past(10, miss)
-        sections, whole = placed(field, rays, WITH)
+        sections, whole, _ = placed(field, rays, WITH)
         seen = render_surface(field, *rays, sections, background=behind, whole=whole)
         torch.testing.assert_close(seen.colour, torch.tensor([colour]).double().expand(10, 3), atol=1e-2, rtol=0)
 
@@ -196,7 +196,7 @@ def test_weights_of_a_ray_sum_to_at_most_one(config: SurfaceConfig, anneal: floa
         for parameter in networks.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     field, rays = networks.field(), tuple(each.float() for each in rays_past(40, 0.4))
-    sections, whole = placed(field, rays, WITH)
+    sections, whole, _ = placed(field, rays, WITH)
     for around in (None, background):
         seen = render_surface(
             field, *rays, sections, anneal=anneal, background=around, whole=None if around is None else whole
@@ -213,7 +213,7 @@ def test_everything_that_is_learnt_learns_from_pixels_and_normals(config: Surfac
         for parameter in networks.sdf.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
     field, rays = networks.field(), tuple(each.float() for each in rays_past(40, 0.4))
-    sections, whole = placed(field, rays, WITH)
+    sections, whole, _ = placed(field, rays, WITH)
     seen = render_surface(field, *rays, sections, background=background, whole=whole)
     eikonal = (seen.gradients.norm(dim=1) - 1).square().mean()
     (seen.colour.square().mean() + 0.1 * eikonal).backward()
@@ -254,7 +254,7 @@ def test_rays_without_sections_see_nothing_and_no_rays_are_none():
 
 def test_unequal_rays_keep_their_backgrounds_apart():
     field, rays = ball(sharpness=60.0), rays_past(2, 0.4)
-    sections, whole = placed(field, rays, WITH)
+    sections, whole, _ = placed(field, rays, WITH)
     both = render_surface(field, *rays, sections, background=grey, whole=whole)
     # The second ray without its last 28 sections, beside the first with all.
     fewer = March(torch.tensor([0, 128, 228]), sections.begin[:228], sections.end[:228])

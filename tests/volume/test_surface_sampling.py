@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import torch
 
+from scene3d.ops.grid_march import March
 from scene3d.volume.surface_sampling import (
     SurfaceSamplingConfig,
+    even_sections,
+    merged,
     outside_distances,
     place_sections,
     sections_between,
@@ -143,7 +146,7 @@ def test_sections_reach_to_the_next_sample():
 def test_the_whole_of_a_ray_begins_as_its_surface_does():
     origins, directions = towards_the_middle(4)
     config = SurfaceSamplingConfig(uniform=8, rounds=1, per_round=2, outside=3)
-    surface, whole = place_sections(ball, origins, directions, config, jitter=False)
+    surface, whole, _ = place_sections(ball, origins, directions, config, jitter=False)
     assert surface.offsets.tolist() == [0, 10, 20, 30, 40] and whole.offsets.tolist() == [0, 13, 26, 39, 52]
     torch.testing.assert_close(whole.begin.unflatten(0, (4, 13))[:, :10], surface.begin.unflatten(0, (4, 10)))
     torch.testing.assert_close(whole.end.unflatten(0, (4, 13))[:, :-1], whole.begin.unflatten(0, (4, 13))[:, 1:])
@@ -153,5 +156,26 @@ def test_the_whole_of_a_ray_begins_as_its_surface_does():
 
 def test_no_rays_have_no_sections():
     none = torch.zeros(0, 3)
-    surface, whole = place_sections(ball, none, none, SurfaceSamplingConfig(), jitter=True)
+    surface, whole, _ = place_sections(ball, none, none, SurfaceSamplingConfig(), jitter=True)
     assert len(surface.begin) == len(whole.begin) == 0 and surface.offsets.tolist() == [0]
+
+
+def test_even_sections_share_the_way_and_rays_without_one_have_none():
+    near, far = torch.tensor([1.0, 5.0, 0.0]), torch.tensor([3.0, 5.0, 4.0])
+    sections = even_sections(near, far, 4, jitter=False)
+    assert sections.offsets.tolist() == [0, 4, 4, 8]
+    torch.testing.assert_close(sections.begin, torch.tensor([1, 1.5, 2, 2.5, 0, 1, 2, 3]))
+    torch.testing.assert_close(sections.end, torch.tensor([1.5, 2, 2.5, 3, 1, 2, 3, 4]))
+    moved = even_sections(near, far, 4, jitter=True)
+    assert (moved.begin < moved.end).all() and moved.begin[[0, 4]].tolist() == [1, 0]
+    assert torch.equal(moved.begin[1:4], moved.end[:3]) and moved.end[[3, 7]].tolist() == [3, 4]
+    assert (moved.begin - sections.begin).abs().max() > 0
+
+
+def test_marches_are_merged_ray_by_ray_from_near_to_far():
+    one = March(torch.tensor([0, 2, 3]), torch.tensor([1.0, 4.0, 2.0]), torch.tensor([2.0, 5.0, 3.0]))
+    other = March(torch.tensor([0, 1, 3]), torch.tensor([2.0, 0.0, 5.0]), torch.tensor([3.0, 1.0, 6.0]))
+    whole, places = merged([one, other])
+    assert whole.offsets.tolist() == [0, 3, 6]
+    assert whole.begin.tolist() == [1, 2, 4, 0, 2, 5] and whole.end.tolist() == [2, 3, 5, 1, 3, 6]
+    assert places.tolist() == [0, 2, 4]

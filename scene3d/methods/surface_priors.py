@@ -1,0 +1,68 @@
+"""What a surface is told besides the colours of its photographs: depth, normals, and that walls are square."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scene3d.errors import DataError
+from scene3d.losses import LossTerms
+from scene3d.losses.cues import depth_cue, normal_cue_cosine, normal_cue_l1
+from scene3d.losses.manhattan import manhattan_terms
+from scene3d.methods.surface_config import SurfaceLossConfig
+from scene3d.volume.image_rays import ImageRays
+from scene3d.volume.surface_renderer import SurfaceRendering
+
+SOLID = 0.5
+"""Rays of at least this opacity meet the surface."""
+
+
+def surface_priors(
+    seen: SurfaceRendering, rays: ImageRays, config: SurfaceLossConfig, step: int, names: tuple[str, ...] = ()
+) -> LossTerms:
+    """The terms of the priors that a config asks for, with their weights of a step.
+
+    Args:
+        seen: what the rays of the step see.
+        rays: the same, with what the frames say at their pixels.
+        config: which priors.
+        step: of the training.
+        names: of the frames, for messages.
+
+    Raises:
+        DataError: depth or normals are asked for and the frames have no depth.
+    """
+    found = LossTerms({}, {})
+    if not (config.depth or config.normals or config.manhattan):
+        return found
+    solid = seen.surface >= SOLID
+    normals = torch.nn.functional.normalize(torch.where(solid[:, None], seen.normals, 0.0), dim=1)
+    if config.depth or config.normals:
+        found = found.joined(_cues(seen, rays, config, normals, solid, names))
+    if config.manhattan is not None:
+        found = found.joined(manhattan_terms(normals, step, config.manhattan))
+    return found
+
+
+def _cues(
+    seen: SurfaceRendering,
+    rays: ImageRays,
+    config: SurfaceLossConfig,
+    normals: Float[Tensor, "R 3"],
+    solid: Bool[Tensor, "R"],  # noqa: UP037
+    names: tuple[str, ...],
+) -> LossTerms:
+    if rays.depth is None or rays.normals is None:
+        where = names[0] if names else "frames"
+        raise DataError(f"{where}: expected depth, for its loss, got none", hint="data.snippets.depth: file")
+    terms: dict[str, Tensor] = {}
+    if config.depth:
+        distance = torch.where(solid, seen.distance / seen.surface.clamp(min=SOLID), 0.0)
+        by_image = [part.unflatten(0, (rays.images, -1)) for part in (distance * rays.forward, rays.depth, solid)]
+        terms["depth"] = depth_cue(by_image[0], by_image[1], by_image[2] & (by_image[1] > 0))
+    if config.normals:
+        known = solid & (rays.normals.norm(dim=1) > 0)
+        terms["normals"] = normal_cue_cosine(normals, rays.normals, known) + normal_cue_l1(normals, rays.normals, known)
+    weights = {"depth": config.depth, "normals": config.normals}
+    return LossTerms(terms, {name: weights[name] for name in terms})

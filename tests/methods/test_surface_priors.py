@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from scene3d.errors import DataError
+from scene3d.geometry.camera import project
+from scene3d.geometry.se3 import exp_twist, invert, rigid, transform
+from scene3d.methods.neural_surface import NeuralSurface, NeuralSurfaceConfig
+from tests.methods.globes import CENTRE, RADIUS, view
+from tests.methods.test_neural_surface import AROUND, HASH, MARCHED, a_method, learn
+
+ROOM = {"background": AROUND, "sampling": {**MARCHED, "outside": 8}, "inside": 0.0}
+
+
+def test_depth_and_normals_of_the_frames_are_terms_of_the_loss():
+    method = a_method(10, loss={"points": 64, "depth": 0.1, "normals": 0.05})
+    terms = method.training_step(view(0), 0)
+    assert terms.weights["depth"] == 0.1 and terms.weights["normals"] == 0.05
+    terms.total().backward()
+    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
+    with pytest.raises(DataError, match="globe 0: expected depth, for its loss, got none"):
+        method.training_step(replace(view(0), depth=None), 0)
+
+
+def test_normals_of_the_frames_are_learnt():
+    def off(changes: dict[str, object]) -> float:
+        method = a_method(60, **changes)
+        learn(method, 60)
+        told = a_method(60, loss={"points": 64, "normals": 1.0})
+        told.load_state_dict(method.state_dict())
+        torch.manual_seed(1)
+        return float(told.training_step(view(3), 59).terms["normals"])
+
+    assert off({"loss": {"points": 64, "normals": 0.3}}) < 0.8 * off({})
+
+
+def test_the_manhattan_prior_begins_when_it_is_told():
+    loss = {"points": 64, "manhattan": {"start": 2, "ramp": 2, "clusters": 5}}
+    method = a_method(10, loss=loss)
+    assert "manhattan_cosine" not in method.training_step(view(0), 1).terms
+    terms = method.training_step(view(0), 4)
+    assert terms.weights["manhattan_cosine"] == pytest.approx(2e-3)
+    terms.total().backward()
+
+
+def test_cameras_are_corrected_towards_where_they_were():
+    torch.manual_seed(0)
+    good = a_method(120)
+    learn(good, 120)
+    config = {"background": {"kind": "plain"}, "inside": 0.3, **HASH, "steps": 120}
+    config["refinement"] = {"images": 12, "fixed": 0, "scale": 0.3}
+    method: NeuralSurface = NeuralSurfaceConfig.model_validate(config).build()
+    method.load_state_dict(good.state_dict(), strict=False)
+    # One camera is off by 0.06 units and 1.7 degrees; everything but the cameras stays as it was learned.
+    off = torch.tensor([0.03, 0.0, 0.0, 0.05, -0.03, 0.0], dtype=torch.float64)
+    true = view(4)
+    scale = true.unit_to_world[0, 0, 0]
+    moved = exp_twist(off * torch.tensor([1, 1, 1, scale, scale, scale]))
+    frames = replace(true, cam_to_world=true.cam_to_world @ moved, number=torch.tensor([4]))
+    optimiser = torch.optim.Adam(method.cameras.parameters(), lr=2e-3)
+    for _ in range(80):
+        optimiser.zero_grad()
+        method.training_step(frames, 119).total().backward()
+        optimiser.step()
+    assert method.cameras.refined_to_cam()[0].equal(torch.eye(4))
+    # Where places on the ball are seen: a turn of the camera and a step aside look much alike.
+    on_ball = CENTRE + RADIUS * torch.nn.functional.normalize(torch.randn(50, 3, dtype=torch.float64), dim=1)
+
+    def pixels(cam_to_unit: torch.Tensor) -> torch.Tensor:
+        units = transform(torch.linalg.inv(true.unit_to_world[0]), on_ball)
+        return project(transform(invert(cam_to_unit), units), true.K[0, 0].double())[0]
+
+    def in_units(cam_to_world: torch.Tensor) -> torch.Tensor:
+        return rigid(
+            cam_to_world[:3, :3], transform(torch.linalg.inv(true.unit_to_world[0]), cam_to_world[None, :3, 3])[0]
+        )
+
+    wanted = pixels(in_units(true.cam_to_world[0, 0]))
+    before = in_units(frames.cam_to_world[0, 0])
+    after = method.cameras(before, torch.tensor(4)).detach()
+    assert (pixels(after) - wanted).norm(dim=1).mean() < 0.4 * (pixels(before) - wanted).norm(dim=1).mean()
+
+
+def test_cameras_that_are_corrected_need_numbers():
+    method = a_method(10, refinement={"images": 12})
+    with pytest.raises(DataError, match="globe 0: expected a frame number below refinement.images, 12, got none"):
+        method.training_step(view(0), 0)
+    with pytest.raises(DataError, match="got 12"):
+        method.training_step(replace(view(0), number=torch.tensor([12])), 0)
+
+
+def test_cameras_have_a_rate_of_their_own():
+    method = a_method(10, refinement={"images": 12, "scale": 0.05})
+    groups = [group for group in method.parameter_groups() if group["scale"] == 0.05]
+    assert [len(group["params"]) for group in groups] == [1] and groups[0]["params"][0] is method.cameras.twist
+
+
+def test_what_is_not_a_number_in_a_step_is_known_by_its_loss():
+    method = a_method(10, **ROOM)
+    frames = view(0, masks=False, behind=True)
+    frames = replace(frames, image=torch.full_like(frames.image, torch.nan))
+    assert not torch.isfinite(method.training_step(frames, 0).total())
