@@ -48,14 +48,14 @@ def classes(options: argparse.Namespace) -> None:
 
 
 def refined(options: argparse.Namespace) -> None:
-    """The same classes, smoothed over cells and along the edges of the image"""
-    changes = ("evaluate.refine={smoothing: 2, crf: {}}",)
-    report = _scored(options, _trained(options), changes, "refined")
-    for row in (OURS, REFINED):
+    """What smoothing does to cells, and a random field to pixels"""
+    report = _scored(options, _trained(options), ("evaluate.refine={smoothing: 0, crf: {}}",), "refined")
+    for name, row in (("smoothed", OURS), ("not smoothed", REFINED)):
         cells = [report.figure(CLASSES_TITLE, f"{row}, {STORED}", f"mIoU {r}") or 0.0 for r in RANGES]
+        print(f"cells {name}: mIoU " + " / ".join(f"{v:.4f}" for v in cells))
+    for name, row in (("by themselves", OURS), ("in a random field", REFINED)):
         pixels = [report.figure(LABELS_TITLE, row, column) or 0.0 for column in ("mIoU", "accuracy")]
-        said = " / ".join(f"{v:.4f}" for v in cells)
-        print(f"{row}: mIoU of cells {said}, of pixels {pixels[0]:.4f}, accuracy {pixels[1]:.4f}", flush=True)
+        print(f"pixels {name}: mIoU {pixels[0]:.4f}, accuracy {pixels[1]:.4f}", flush=True)
 
 
 def votes(options: argparse.Namespace) -> None:

@@ -32,13 +32,16 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Float[Tensor, "N C"]) -> None:
-        """Measure mean and directions; of equal ones, the sign is that of the largest entry being positive."""
+        """Measure mean and directions, whose largest entries are positive."""
         self.mean.copy_(features.mean(dim=0))
-        _, lengths, directions = torch.linalg.svd(features - self.mean, full_matrices=False)
+        off = (features - self.mean).double()
+        # In double precision, since the quietest of the directions that are kept is a hundred times quieter.
+        variances, directions = torch.linalg.eigh(off.mT @ off / len(features))
         kept = len(self.directions)
-        deviations = (lengths[:kept] / len(features) ** 0.5).clamp(min=1e-6)
-        largest = directions[:kept].gather(1, directions[:kept].abs().argmax(dim=1, keepdim=True))
-        self.directions.copy_(largest.sign() * directions[:kept] / deviations[:, None])
+        loudest = directions.mT.flip(0)[:kept]
+        largest = loudest.gather(1, loudest.abs().argmax(dim=1, keepdim=True))
+        deviations = variances.flip(0)[:kept, None].clamp(min=1e-12).sqrt()
+        self.directions.copy_(largest.sign() * loudest / deviations)
 
     def forward(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch K"]:
         """The features in these directions."""
