@@ -52,6 +52,17 @@ def test_a_ball_is_reconstructed(tmp_path: Path):
     assert (tmp_path / "mesh.ply").is_file() and (tmp_path / "report.html").is_file()
 
 
+@pytest.mark.slow
+def test_a_thing_on_a_table_finds_itself(tmp_path: Path):
+    pytest.importorskip("pycolmap", reason="triangulation needs pycolmap, which is not installed here")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the stand-in for DINO is not installed here")
+    printed = run("find_the_object.py", "", tmp_path, 30)
+    own, points = map(int, re.search(r"(\d+) of (\d+) points are the object's", printed).groups())
+    assert 30 < own < points
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 18
+    assert (tmp_path / "mesh.ply").is_file() and (tmp_path / "object" / "object.json").is_file()
+
+
 def test_a_dataset_of_ones_own_is_trained_on(tmp_path: Path):
     printed = run("your_own_dataset.py", tmp_path / "drive", 2)
     assert "3 snippets, 2 steps" in printed
