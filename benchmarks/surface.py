@@ -25,7 +25,7 @@ from scene3d.engine.learner import Learner
 from scene3d.engine.surface_files import write_surface
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
-from scene3d.recipe import Recipe, evaluate, load, load_recipe, surface_recipe, train
+from scene3d.recipe import Recipe, evaluate, found_object, load, load_recipe, surface_recipe, train
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "surface"
@@ -112,6 +112,39 @@ def _dtu(options: argparse.Namespace) -> None:
         _write(run, options.out / "dtu_mesh")
 
 
+def _found(options: argparse.Namespace) -> None:
+    """DTU scan65 without masks: the object that is found (asked: silhouette IoU .85), scored on held-out views"""
+    data = options.shared / "dtu_scan65_neus_400x300"
+    if _missing(data):
+        return
+    found = found_object(data, options.out / "dtu_object")
+    recipe = surface_recipe(data, found=found, steps=4000)
+    # The given masks are read to score and for nothing else.
+    scoring = recipe.data.scoring.model_copy(update={"masks": True})
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"scoring": scoring})})
+    run = train(recipe, options.out / "dtu_found", device="cpu")
+    _print_scores("dtu_found", run, recipe)
+    _write(run, options.out / "dtu_found_mesh", masks=True)
+
+
+def _kitchen(options: argparse.Namespace) -> None:
+    """7-Scenes' red kitchen: Manhattan prior off and on, cameras as they come and corrected (asked: 10 % less)"""
+    data = options.shared / "sevenscenes_redkitchen_rgbd"
+    if _missing(data):
+        return
+    print("| | PSNR | normals, mean degrees | median | CPU seconds |")
+    print("|---|---:|---:|---:|---:|")
+    for cameras, changes in (("", []), (", cameras corrected", ["method.refinement={images: 600, fixed: 10}"])):
+        for name, config in (("prior off", "red_kitchen"), ("prior on", "red_kitchen_manhattan")):
+            recipe = load_recipe(CONFIGS / f"{config}.yaml", [f"data.root={data}", *changes])
+            run = train(recipe, options.out / f"{config}{'_refined' if changes else ''}", device="cpu")
+            report = evaluate(run, device="cpu", split="val")
+            angles = [report.figure("normals", "ours", f"{which} angle") for which in ("mean", "median")]
+            psnr = report.figure("rendered views", "ours", "PSNR")
+            figures = f"{psnr:.2f} | {angles[0]:.1f} | {angles[1]:.1f} | {_cpu(run):.0f}"
+            print(f"| {name}{cameras} | {figures} |", flush=True)
+
+
 def _curves(options: argparse.Namespace) -> None:
     """PSNR in the mask against CPU time, both encodings, as a picture"""
     import matplotlib.pyplot as plt
@@ -151,23 +184,30 @@ def _scored(options: argparse.Namespace, name: str, config: str, data: Path, cha
     """Train, score the held-out views and print them."""
     recipe = load_recipe(CONFIGS / f"{config}.yaml", [f"data.root={data}", *changes])
     run = train(recipe, options.out / name, device="cpu")
-    report = evaluate(run, device="cpu")
+    _print_scores(name, run, recipe)
+    return run
+
+
+def _print_scores(name: str, run: Path, recipe: Recipe) -> None:
+    report = evaluate(run, device="cpu", split="val")
     columns = ("PSNR", "PSNR in mask", "silhouette IoU", "SSIM")
     figures = " / ".join(f"{report.figure('rendered views', 'ours', column):.4g}" for column in columns)
     print(
         f"{name}: {recipe.train.steps} steps, {_cpu(run):.0f} CPU seconds: {' / '.join(columns)} {figures}", flush=True
     )
-    return run
 
 
-def _write(run: Path, folder: Path) -> None:
+def _write(run: Path, folder: Path, *, masks: bool = False) -> None:
     """The mesh and the pictures of a run."""
     predictor = load(run, device="cpu")
     recipe: Recipe = predictor.recipe
     learned = recipe.data.build("train", training=False)
-    options = {"meshing": MeshingConfig(cells=384), "cleaning": CleaningConfig(dilation=4.0), "turn": 0}
+    # What the masks cut off is no part of an object that was found without them.
+    cleaning = CleaningConfig(dilation=None if masks else 4.0)
+    options = {"meshing": MeshingConfig(cells=384), "cleaning": cleaning, "turn": 0, "masks": masks}
     for path in write_surface(predictor.method, learned, folder, shown=recipe.data.build("val"), **options):
-        print(f"wrote {path}")
+        if path.parent.name != "masks":
+            print(f"wrote {path}")
 
 
 def _cpu(run: Path) -> float:
@@ -187,6 +227,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "shapes": _shapes,
     "temple": _temple,
     "dtu": _dtu,
+    "found": _found,
+    "kitchen": _kitchen,
     "curves": _curves,
 }
 

@@ -24,7 +24,7 @@ from scene3d.recipe import reconstruct
 from scene3d.visualise.pictures import write_picture
 
 
-def photograph_a_table(folder: Path, views: int = 18) -> None:
+def photograph_a_table(folder: Path, views: int = 12) -> None:
     """A ball of radius 1 that lies on the table z = -1, from a ring of cameras above it."""
     folder.mkdir(parents=True, exist_ok=True)
     camera, entries = pinhole(200.0, 150, 200), []

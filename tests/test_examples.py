@@ -59,7 +59,7 @@ def test_a_thing_on_a_table_finds_itself(tmp_path: Path):
     printed = run("find_the_object.py", "", tmp_path, 30)
     own, points = map(int, re.search(r"(\d+) of (\d+) points are the object's", printed).groups())
     assert 30 < own < points
-    assert len(list((tmp_path / "masks").glob("*.png"))) == 18
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 12
     assert (tmp_path / "mesh.ply").is_file() and (tmp_path / "object" / "object.json").is_file()
 
 

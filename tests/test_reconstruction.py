@@ -11,10 +11,14 @@ import torch
 import trimesh
 
 from scene3d.config import dump, parse
+from scene3d.data.images import read_mask
+from scene3d.engine.surface_files import write_surface
 from scene3d.errors import DataError, UsageError
+from scene3d.evaluation.views import silhouette_iou
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
 from scene3d.recipe import Recipe, evaluate, load, reconstruct, surface_recipe, train
+from tests.data.photograph_trees import write_seven_scenes
 from tests.globe_tree import write_globe
 from tests.methods.globes import CENTRE, RADIUS
 
@@ -29,7 +33,8 @@ def smaller(recipe: Recipe, steps: int) -> Recipe:
     tree = dump(recipe)
     sdf = {"kind": "hash", "levels": 6, "coarsest": 4, "finest": 64, "table_bits": 12, "width": 32, "radius": 0.3}
     tree["method"]["surface"] |= {"sdf": sdf, "colour": {"width": 32, "layers": 2}}
-    tree["method"] |= {"rays": 128, "sampling": {"kind": "march", "cells": 32, "refresh": 16}, "steps": steps}
+    sampling = {"kind": "march", "cells": 32, "refresh": 16, "outside": recipe.method.sampling.outside}
+    tree["method"] |= {"rays": 128, "sampling": sampling, "steps": steps}
     tree["method"]["scales"] = {"networks": 0.3, "sharpness": 1.0}
     tree["train"] |= {"steps": steps, "save_every": 20}
     return parse(Recipe, tree, "test")
@@ -141,6 +146,41 @@ def test_a_folder_of_nothing_and_one_of_several_scenes(tmp_path: Path):
     with pytest.raises(UsageError, match=r"expected the name of one of its scenes, got none \(hint: one, other"):
         surface_recipe(tmp_path / "several")
     assert surface_recipe(tmp_path / "several", scene="other").data.train == ("other",)
+
+
+def test_a_room_begins_hollow(tmp_path: Path):
+    room = write_seven_scenes(tmp_path / "room", 4)
+    for path in room.glob("*.pose.txt"):  # away from the middle, towards walls 1.5 off
+        np.savetxt(path, np.loadtxt(path) @ np.diag([-1.0, 1, -1, 1]))
+    recipe = surface_recipe(room)
+    assert recipe.method.surface.sdf.inside_out and recipe.method.surface.sdf.radius == 0.9
+    assert not surface_recipe(write_globe(tmp_path / "globe", 4)).method.surface.sdf.inside_out
+
+
+def test_without_masks_the_sharpness_follows_a_schedule(tmp_path: Path):
+    recipe = smaller(surface_recipe(write_globe(tmp_path / "bare", 6, masks=False), longest=48), 4)
+    method = recipe.method.build()
+    frames = recipe.data.build("train")[0]
+    exponents = []
+    for step in range(5):
+        method.training_step(frames, step)
+        exponents.append(float(method.surface.sharpness.exponent))
+    assert exponents == pytest.approx([0.3, 0.38, 0.46, 0.54, 0.62])
+    held = [id(p) for group in method.parameter_groups() for p in group["params"]]
+    assert id(method.surface.sharpness.exponent) not in held
+
+
+def test_masks_are_written_of_every_view(globe: Path, tmp_path: Path):
+    recipe = smaller(surface_recipe(globe, longest=48), 80)
+    run = train(recipe, tmp_path / "run", progress=False)
+    method = load(run, device="cpu").method
+    views = recipe.data.build("train", training=False)
+    shown = recipe.data.build("val")
+    options = {"meshing": MeshingConfig(cells=32), "turn": 0, "masks": True, "shown": shown}
+    files = [path for path in write_surface(method, views, tmp_path / "out", **options) if path.parent.name == "masks"]
+    assert len(files) == len(views) + len(shown) == 16
+    mask = read_mask(tmp_path / "out" / "masks" / "globe_0000000008_left.png")
+    assert silhouette_iou(mask, shown[1].mask[0, 0]) > 0.8
 
 
 def test_a_region_that_holds_no_surface_says_so(globe: Path, tmp_path: Path):
