@@ -21,8 +21,8 @@ help:
 	@echo "make bench-ops     the compiled operators against plain PyTorch"
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
 	@echo "make bench-depth   depth from several frames: cost, streets, and real drives where they are there"
-	@echo "make bench-ssc     scene completion: cost of a training step and of a prediction"
 	@echo "make bench-surface surfaces from photographs: exact shapes, and real scenes where they are there"
+	@echo "make bench-ssc     scene completion: cost of a step and of a prediction, classes beside k-means and a linear probe"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
 demo: setup

@@ -32,7 +32,7 @@ FRAMES, SIZE, FISHEYE = 36, (96, 320), 224
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    _make_streets(options.data)
+    make_streets(options.data)
     print(f"{date.today()}, {platform.machine()}, {options.threads} threads, torch {torch.__version__}")
     hints = options.hints or options.data.with_name(f"{options.data.name}_hints")
     overrides = [f"data.root={options.data.resolve()}", f"data.snippets.hints={hints.resolve()}"]
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _make_streets(root: Path) -> None:
+def make_streets(root: Path) -> None:
     """The streets of configs/base/street.yaml: seeds 100 to 159 to learn from, 950 to 961 to choose and report on."""
     folder = root / "data_2d_raw"
     for seeds, every in ((range(100, 160), 16), (range(950, 962), 8)):

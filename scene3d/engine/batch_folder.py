@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scene3d.config import differing_keys
 from scene3d.engine.files import write_text
-from scene3d.errors import UsageError, wrong_file
+from scene3d.errors import DataError, UsageError, wrong_file
 
 SETTINGS = "predict.json"
 """What made the results, beside them."""
@@ -100,6 +100,9 @@ def whole_folder(place: Path) -> Iterator[Path]:
     """A folder to write into, whose files lie in `place` once the block ends well, and nowhere if it does not.
 
     In a folder that is there, files of the same name are replaced and others stay.
+
+    Raises:
+        DataError: a file cannot be written; it is called by where it was to lie.
     """
     beside = place.with_name(f".{place.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -111,6 +114,8 @@ def whole_folder(place: Path) -> Iterator[Path]:
                 os.replace(file, place / file.name)
         else:
             os.replace(beside, place)
+    except DataError as error:
+        raise DataError(str(error).replace(str(beside), str(place))) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 
@@ -10,17 +11,23 @@ from scene3d.data.flip import flip
 from scene3d.data.split_files import list_hash
 from scene3d.engine.fitting import NOTHING_FITTED, Predicts, Progress, SomeFrames, fit, spread, tell
 from scene3d.engine.novel_views import NovelViewScorer
-from scene3d.engine.rules import EvaluateConfig, Rules
+from scene3d.engine.probes import ReadsFeatures
+from scene3d.engine.rules import OURS, EvaluateConfig, Rules
 from scene3d.engine.scoring import Scorer
-from scene3d.errors import DataError
+from scene3d.errors import DataError, UsageError
 from scene3d.evaluation.depth import average_with_mirrored
 from scene3d.evaluation.report import Report
 from scene3d.evaluation.tables import DEPTH_TITLE
 from scene3d.geometry.voxels import SSCBENCH, VoxelFrame
+from scene3d.nn.labeller import Labeller
 from scene3d.structures.frames import Frames
+from scene3d.structures.prediction import CompletionPrediction
 from scene3d.structures.tables import Table
 
 __all__ = ["EvaluateConfig", "evaluate"]
+
+REFINED = f"{OURS}, refined"
+"""Row of the method's own classes, smoothed as the rules say."""
 
 
 def evaluate(
@@ -32,6 +39,7 @@ def evaluate(
     split: str = "val",
     frame: VoxelFrame = SSCBENCH,
     device: torch.device | str = "cpu",
+    probes: Mapping[str, Labeller] = MappingProxyType({}),
     published_as: str | None = None,
     provenance: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -50,13 +58,14 @@ def evaluate(
         split: what `data` is called.
         frame: grid of the ground-truth voxels.
         device: where the method lives.
+        probes: other readers of the method's features, by the name of their row; see `scene3d.engine.probes`.
         published_as: kind of the data set, where the data is the list of images that papers score; None otherwise.
         provenance: what to write down with the figures.
         progress: called with what is being done, how far, and of how much.
 
     Raises:
         DataError: no frame of the data holds any ground truth that the method answers to.
-        UsageError: the method's grid is not the truth's.
+        UsageError: the method's grid is not the truth's, or other classes are asked of a method that has none.
     """
     rules = Rules(config, frame)
     with torch.no_grad():
@@ -67,7 +76,7 @@ def evaluate(
         chosen = spread(len(data), config.frames)
         for done, index in enumerate(chosen):
             frames = data[index].to(device)
-            _score(scorer, method, frames, mirror=config.mirror)
+            _score(scorer, method, frames, config, probes)
             if novel is not None:
                 novel.add(frames)
             names += frames.names
@@ -88,14 +97,25 @@ def evaluate(
     )
 
 
-def _score(scorer: Scorer, method: Predicts, frames: Frames, *, mirror: bool) -> None:
+def _score(
+    scorer: Scorer, method: Predicts, frames: Frames, config: EvaluateConfig, probes: Mapping[str, Labeller]
+) -> None:
     """Add one frame, whose depth is the mean with that of the mirrored frame where this is asked for."""
     prediction = method.predict(frames)
     depth = None
-    if mirror:
+    if config.mirror:
         mirrored = method.predict(flip(frames)).depth[0].flip(-1)
         depth = average_with_mirrored(prediction.depth[0], mirrored)
-    scorer.score(prediction, frames, depth)
+    relabelled = {}
+    if probes or config.refine is not None:
+        if not isinstance(method, ReadsFeatures) or not isinstance(prediction, CompletionPrediction):
+            raise UsageError(
+                f"evaluate.refine: expected a method with classes from features, got {type(method).__name__}"
+            )
+        relabelled = {name: method.relabel(prediction, frames, probe) for name, probe in probes.items()}
+        if config.refine is not None:
+            relabelled[REFINED] = method.relabel(prediction, frames, refine=config.refine)
+    scorer.score(prediction, frames, depth, relabelled)
 
 
 def _samples(names: Sequence[str]) -> dict[str, str]:

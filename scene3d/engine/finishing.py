@@ -1,8 +1,9 @@
-"""After the last step: what is chosen by looking at data rather than learnt by gradient."""
+"""Before the first step and after the last: what is chosen by looking at data rather than learnt by gradient."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -50,12 +51,27 @@ class Clustering(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """A method that measures something in data before it learns."""
+
+    def prepare(self, batches: Iterable[Frames]) -> None:
+        """Measure it, without labels."""
+        ...
+
+
+@runtime_checkable
 class Calibrated(Protocol):
     """A method that keeps how probably a cell of each density is occupied."""
 
     def calibrate(self, calibration: OccupancyCalibration) -> None:
         """Keep it with the weights."""
         ...
+
+
+def prepare(method: Method, train: SomeFrames, device: torch.device | str) -> None:
+    """Before the first step: let a method measure in training data what it starts from; others are left alone."""
+    if isinstance(method, Prepared):
+        method.prepare(train[index].to(device) for index in spread(len(train), CLUSTER_FRAMES))
 
 
 def choose_threshold(
@@ -129,18 +145,36 @@ def find_and_name_clusters(
     if val is None:
         log.warning("no validation data: the clusters have no names")
         return
-    confusion = torch.zeros(len(CITYSCAPES), len(method.centres), dtype=torch.int64)
+    names = name_groups(method.clusters_of_pixels, len(method.centres), val, device)
+    if names is None:
+        log.warning("validation data without labels: the clusters have no names")
+        return
+    method.name_clusters(names.to(method.centres.device))
+
+
+def name_groups(
+    groups_of_pixels: Callable[[Frames], Int[Tensor, "B H W"]],
+    count: int,
+    val: SomeFrames,
+    device: torch.device | str,
+) -> Int[Tensor, "K"] | None:  # noqa: UP037
+    """The class of each group of pixels by the labels of validation frames; None where there are none.
+
+    Args:
+        groups_of_pixels: of view 0.
+        count: how many groups there are.
+        val: of these, at most `CLUSTER_FRAMES` are looked at.
+        device: where frames go.
+    """
+    confusion = torch.zeros(len(CITYSCAPES), count, dtype=torch.int64)
     for index in spread(len(val), CLUSTER_FRAMES):
         frames = val[index].to(device)
         if frames.labels is not None:
-            clusters = method.clusters_of_pixels(frames).cpu()
-            truth = frames.labels[:, 0].cpu()
-            confusion += label_confusion(clusters, truth, len(CITYSCAPES), len(method.centres)).cpu()
+            groups, truth = groups_of_pixels(frames).cpu(), frames.labels[:, 0].cpu()
+            confusion += label_confusion(groups, truth, len(CITYSCAPES), count)
     if int(confusion.sum()) == 0:
-        log.warning("validation data without labels: the clusters have no names")
-        return
-    named = name_clusters(confusion, "val").classes
-    method.name_clusters(torch.as_tensor(named, device=method.centres.device))
+        return None
+    return torch.tensor(name_clusters(confusion, "val").classes)
 
 
 def calibrate_deviation(method: Method, val: SomeFrames | None, device: torch.device | str) -> float | None:

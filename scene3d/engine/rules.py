@@ -19,6 +19,7 @@ from scene3d.evaluation.completion import RANGES
 from scene3d.evaluation.depth_protocol import PROTOCOLS as DEPTH_PROTOCOLS
 from scene3d.evaluation.depth_protocol import Crop, DepthProtocol
 from scene3d.evaluation.protocols import PROTOCOLS, Protocol
+from scene3d.fusion.refinement import RefinementConfig
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import IGNORE, SSC, remap
@@ -50,6 +51,10 @@ class EvaluateConfig(Config):
         earlier: complete scenes from these frames before the reference besides, as offsets: (-1, -2) makes three.
         novel_views: other images that fields are asked about, as [{sensor: right}, {sensor: left, plus: 1}]: PSNR and
             SSIM of what they show there, and whether features agree; see `scene3d.engine.novel_views`.
+        votes: let these frames before the reference vote on the classes of cells, see
+            `scene3d.methods.voted_frames`; adds how often frames agree.
+        probes: add rows of k-means on the frozen features and of a linear probe; see `scene3d.engine.probes`.
+        refine: add a row of our classes smoothed in this way; see `scene3d.fusion.refinement`.
         occupancy: score a slice of the street against the scans of the next instants too, where the data has them; see
             `scene3d.evaluation.occupancy`.
         frames: score at most so many frames, evenly spread; None for all.
@@ -68,12 +73,15 @@ class EvaluateConfig(Config):
     cap: float = Field(default=80.0, gt=0)
     earlier: tuple[int, ...] = ()
     novel_views: tuple[ViewSpec, ...] = ()
+    votes: tuple[int, ...] = ()
+    probes: bool = False
+    refine: RefinementConfig | None = None
     occupancy: bool = False
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)
     fit_frames: int = Field(default=40, gt=0)
 
-    @field_validator("earlier")
+    @field_validator("earlier", "votes")
     @classmethod
     def _frames_before_the_reference(cls, earlier: tuple[int, ...]) -> tuple[int, ...]:
         if any(offset >= 0 for offset in earlier):
@@ -84,6 +92,12 @@ class EvaluateConfig(Config):
     def _a_novel_view_is_of_one_image(self) -> EvaluateConfig:
         if self.earlier and self.novel_views:
             raise ValueError("novel_views: are of the field of one image, and earlier asks for several; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _other_classes_are_of_one_frame(self) -> EvaluateConfig:
+        if (self.probes or self.refine is not None) and (self.earlier or self.votes):
+            raise ValueError("probes and refine score single frames; leave out earlier and votes, or score twice")
         return self
 
     @model_validator(mode="after")

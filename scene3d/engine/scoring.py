@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from scene3d.engine.class_scoring import Classed, ClassScorer
 from scene3d.engine.fitting import Fitted
 from scene3d.engine.rules import OURS, Rules
 from scene3d.engine.view_scoring import ViewScorer
 from scene3d.evaluation import completion, tables
 from scene3d.evaluation.baselines import DEPTH_SHELL, MEAN_GRID
 from scene3d.evaluation.calibration import Reliability, reliability
-from scene3d.evaluation.class_figures import confusion
 from scene3d.evaluation.completion import REGIONS, Counts
 from scene3d.evaluation.depth import DepthMetrics, depth_metrics, resize_depth
 from scene3d.evaluation.occupancy import (
@@ -29,27 +29,22 @@ from scene3d.evaluation.occupancy import (
     slice_truth,
 )
 from scene3d.evaluation.published import PublishedCompletion, published_completion, published_depth, why_unpublished
-from scene3d.evaluation.segmentation import label_confusion, rematch, renamed
 from scene3d.evaluation.uncertainty import errors_in_deviations
 from scene3d.geometry.occupancy import occupancy_probability
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES
 from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction, SurfacePrediction
 from scene3d.structures.tables import Table
 
-OURS_STORED = "ours, threshold of the weights"
+STORED = "threshold of the weights"
+OURS_STORED = f"{OURS}, {STORED}"
 OURS_CUT_OFF = "ours, cut-off of the protocol"
 OURS_SCALED = "ours, median scaled"
 OURS_CALIBRATED = "ours, calibration of the weights"
 UNCALIBRATED = "our density as the opacity of a cell"
-HUNGARIAN = "Hungarian oracle"
-"""Added to the name of a row whose classes are matched on what is scored; see `rematch`."""
-
 SINGLE = "single frame"
 SINGLE_SCALED = "single frame, median scaled"
 MEDIAN_DEPTH = "median training depth image"
-MAJORITY_LABELS = "majority training label image"
 
 
 class Scorer:
@@ -65,8 +60,7 @@ class Scorer:
         self.rules, self.fitted, self.data = rules, fitted, data
         self._depth: dict[str, list[DepthMetrics]] = defaultdict(list)
         self._counts: dict[str, dict[tuple[str, float], Counts]] = defaultdict(lambda: defaultdict(Counts))
-        self._classes: dict[str, dict[float, Tensor]] = defaultdict(dict)
-        self._labels: dict[str, Tensor] = {}
+        self._classes = ClassScorer(rules)
         self._reliability: dict[str, dict[float, Reliability]] = defaultdict(dict)
         self._inside: list[tuple[float, float]] = []
         self._slices: dict[str, list[SliceFigures]] = defaultdict(list)
@@ -78,8 +72,21 @@ class Scorer:
         """Whether any frame was scored as a completed scene, by the rules of a protocol."""
         return self._frames > 0
 
-    def score(self, prediction: Prediction, frames: Frames, depth: Tensor | None = None) -> None:
-        """Add what one frame says; `depth` [H, W] stands in for that of the prediction in the depth figures."""
+    def score(
+        self,
+        prediction: Prediction,
+        frames: Frames,
+        depth: Tensor | None = None,
+        relabelled: Mapping[str, CompletionPrediction] = MappingProxyType({}),
+    ) -> None:
+        """Add what one frame says.
+
+        Args:
+            prediction: of the frame.
+            frames: with ground truth.
+            depth: [H, W], stands in for that of the prediction in the depth figures.
+            relabelled: the same prediction with other classes, by the name of their row.
+        """
         true = self._true_depth(frames)
         if true is not None:
             alone = prediction.single if isinstance(prediction, DepthPrediction) else None
@@ -93,11 +100,12 @@ class Scorer:
         if not isinstance(prediction, CompletionPrediction):
             return
         if frames.voxels is not None and frames.grid_to_cam is not None:
-            self._score_cells(prediction, frames)
+            self._score_cells(prediction, frames, relabelled)
         if frames.scans is not None and frames.scan_to_cam is not None:
             self._score_slice(prediction, frames.scans[0].cpu(), frames.scan_to_cam[0].cpu())
         if frames.labels is not None and prediction.labels is not None:
-            self._score_labels(prediction.labels[0], frames.labels[0, 0])
+            others = {name: each.labels[0] for name, each in relabelled.items() if each.labels is not None}
+            self._classes.add_labels({OURS: prediction.labels[0]} | others, frames.labels[0, 0], self.fitted.labels)
 
     def _true_depth(self, frames: Frames) -> Tensor | None:
         if self.rules.config.depth_protocol.truth is not None:
@@ -128,7 +136,9 @@ class Scorer:
             if figures is not None:
                 self._depth[name].append(figures)
 
-    def _score_cells(self, prediction: CompletionPrediction, frames: Frames) -> None:
+    def _score_cells(
+        self, prediction: CompletionPrediction, frames: Frames, relabelled: Mapping[str, CompletionPrediction]
+    ) -> None:
         self._frames += 1
         truth, regions = self.rules.truth(frames), self.rules.regions(frames)
         scores = self.rules.scores(prediction, frames) | {k: v.to(truth.device) for k, v in self.fitted.grids.items()}
@@ -148,12 +158,17 @@ class Scorer:
             return
         # Below the stored threshold cells have no class, which would count as empty.
         classed = [name for name, threshold in self._fixed(prediction).items() if threshold >= prediction.threshold]
-        answers: dict[str, tuple[Any, Any, Any]] = {name: (classes, scores[OURS], fixed[name]) for name in classed}
+        answers = {name: Classed(classes, scores[OURS], fixed[name]) for name in classed}
         if self.fitted.majority is not None:
-            answers[OURS] = (classes, scores[OURS], self.fitted.thresholds.get(OURS, fixed[OURS_STORED]))
+            answers[OURS] = Classed(classes, scores[OURS], self.fitted.thresholds.get(OURS, fixed[OURS_STORED]))
             majority = self.fitted.majority.to(truth.device)
-            answers[MEAN_GRID] = (majority, scores[MEAN_GRID], self.fitted.thresholds[MEAN_GRID])
-        self._score_classes(answers, truth, regions["solid"])
+            answers[MEAN_GRID] = Classed(majority, scores[MEAN_GRID], self.fitted.thresholds[MEAN_GRID])
+        for name, other in relabelled.items():
+            if (said := self.rules.classes(other)) is not None:
+                answers[f"{name}, {STORED}"] = Classed(said, scores[OURS], fixed[OURS_STORED])
+        self._classes.add_cells(answers, truth, regions["solid"])
+        if prediction.votes is not None:
+            self._classes.add_votes(prediction.votes[0])
 
     def _score_probabilities(self, prediction: CompletionPrediction, truth: Tensor, known: Tensor) -> None:
         """How probably each known cell is occupied: by the density, and by the training grids alone."""
@@ -193,20 +208,6 @@ class Scorer:
 
     def _everywhere(self, threshold: float) -> Mapping[tuple[str, float], float]:
         return dict.fromkeys(((region, extent) for region in REGIONS for extent in self.rules.crops), threshold)
-
-    def _score_classes(self, answers: Mapping[str, tuple[Any, Any, Any]], truth: Tensor, region: Tensor) -> None:
-        for name, (classes, score, thresholds) in answers.items():
-            for extent, box in self.rules.crops.items():
-                said = torch.where(score[box] >= thresholds["solid", extent], classes[box], 0)
-                matrix = confusion(said, truth[box], region[box], len(self.rules.protocol.space))
-                self._classes[name][extent] = self._classes[name].get(extent, 0) + matrix
-
-    def _score_labels(self, predicted: Tensor, truth: Tensor) -> None:
-        answers = {OURS: predicted}
-        if self.fitted.labels is not None and self.fitted.labels.shape == truth.shape:
-            answers[MAJORITY_LABELS] = self.fitted.labels.to(truth.device)
-        for name, labels in answers.items():
-            self._labels[name] = self._labels.get(name, 0) + label_confusion(labels, truth, len(CITYSCAPES))
 
     def _depth_table(self) -> Table:
         """Our figures, and below them those of papers that were measured in the same way on the same images."""
@@ -252,23 +253,9 @@ class Scorer:
             # Papers score all cells that the protocol keeps, and no other region.
             published = self._published if region == "solid" else None
             found.append(tables.completion_table(region, rows, self.rules.protocol_name, published))
-        if self._classes:
-            matrices = self._classes | _rematched(self._classes, max(self.rules.crops))
-            found += tables.classes_tables(matrices, self.rules.protocol, self.rules.protocol_name, self._published)
+        found += self._classes.cell_tables(self._published)
         if self._reliability:
             found += tables.calibration_tables(self._reliability, self.rules.protocol.name)
         if self._slices:
             found.append(tables.slice_table(self._slices))
-        if self._labels:
-            oracle = renamed(self._labels[OURS], rematch(self._labels[OURS]))
-            found.append(tables.labels_table(self._labels | {f"{OURS}, {HUNGARIAN}": oracle}))
-        return found
-
-
-def _rematched(rows: Mapping[str, Mapping[float, Tensor]], widest: float) -> dict[str, dict[float, Tensor]]:
-    """Our rows once more, with the names that get most cells of the widest range right."""
-    return {
-        f"{name}, {HUNGARIAN}": {r: renamed(matrix, rematch(matrices[widest])) for r, matrix in matrices.items()}
-        for name, matrices in rows.items()
-        if name.startswith(OURS)
-    }
+        return found + self._classes.label_tables()

@@ -78,7 +78,8 @@ class Trainer:
         run: where it is written.
         device: "auto", "cpu", "cuda", "cuda:1".
         check: called every `check_every` steps, on rank 0, in evaluation mode and with averaged weights.
-        finish: called once after the last step, likewise, for what is not learnt by gradient: a threshold,
+        begin: called once before the first step of a run that is not resumed, for what is measured rather than learnt.
+        finish: called once after the last step, like `check`, for what is not learnt by gradient: a threshold,
             names of clusters. What it changes is exported.
         notes: plain values to lie beside the weights.
         progress: whether to show a bar.
@@ -93,13 +94,14 @@ class Trainer:
         *,
         device: str = "auto",
         check: Check | None = None,
+        begin: Callable[[Method], None] | None = None,
         finish: Callable[[Method], None] | None = None,
         notes: Mapping[str, Any] | None = None,
         progress: bool = True,
     ) -> None:
         self.method, self.data, self.config, self.run = method, data, config, run
         self._device_name, self._progress = device, progress
-        self._check, self._finish, self._notes = check, finish, dict(notes or {})
+        self._check, self._begin, self._finish, self._notes = check, begin, finish, dict(notes or {})
         self._best: float | None = None
         self._done = 0
 
@@ -136,6 +138,8 @@ class Trainer:
         found = self._newest()
         if found is None and config.start_from is not None:
             start_from(as_module(self.method), config.start_from, into=config.into, part=config.part)
+        if found is None and self._begin is not None:
+            self._begin(self.method)
         self._learner = Learner(
             self.method,
             config.optim,

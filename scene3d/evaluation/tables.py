@@ -11,6 +11,7 @@ from torch import Tensor
 from scene3d.evaluation.calibration import BINS, Reliability
 from scene3d.evaluation.class_figures import class_iou, class_precision, class_recall, mean_iou, weighted_iou
 from scene3d.evaluation.completion import Counts
+from scene3d.evaluation.consistency import Agreement
 from scene3d.evaluation.depth import DepthMetrics, mean_metrics, ratio_spread
 from scene3d.evaluation.occupancy import SCANS, SliceFigures, mean_slice_figures
 from scene3d.evaluation.protocols import Protocol
@@ -24,6 +25,7 @@ DEPTH_TITLE = "depth"
 DEVIATION_TITLE = "predicted deviation of the inverse depth"
 CLASSES_TITLE = "classes of voxels"
 EACH_CLASS_TITLE = "each class of voxels"
+AGREEMENT_TITLE = "agreement of frames about classes of voxels"
 LABELS_TITLE = "classes of pixels"
 CALIBRATION_TITLE = "probability of being occupied"
 SLICE_TITLE = "occupancy of a slice of the street"
@@ -130,6 +132,22 @@ def classes_tables(
         Table(title=CLASSES_TITLE, columns=columns, rows=miou, note=note + (published.note if published else "")),
         Table(title=EACH_CLASS_TITLE, columns=protocol.space.classes[1:], rows=each, note=note),
     ]
+
+
+def agreement_table(rows: Mapping[str, Mapping[float, Agreement]]) -> Table:
+    """How often two frames that see the same cell say the same of it, at every range."""
+    ranges = next(iter(rows.values())).keys()
+    figures = ("same class", "same class by chance", "both occupied")
+    values = {
+        name: tuple(v for each in sums.values() for v in (each.classes, each.by_chance, each.occupied))
+        for name, sums in rows.items()
+    }
+    note = (
+        "pairs of frames that see a cell; of those that both call it occupied: the share that say the same class, and "
+        "what it would be if classes were said as often but anywhere; of those where one does: the share where both do"
+    )
+    columns = tuple(f"{what} {range_name(r)}" for r in ranges for what in figures)
+    return Table(title=AGREEMENT_TITLE, columns=columns, rows=values, note=note)
 
 
 def calibration_tables(rows: Mapping[str, Mapping[float, Reliability]], protocol: str) -> list[Table]:

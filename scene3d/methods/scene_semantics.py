@@ -16,29 +16,25 @@ from torch import Tensor, nn
 
 from scene3d.config import Config
 from scene3d.errors import ConfigError
-from scene3d.fusion.inward import spread_inward
+from scene3d.fusion.classify import classify_cells
+from scene3d.fusion.refinement import RefinementConfig, label_pixels
 from scene3d.geometry.occupancy import OccupancyCalibration
-from scene3d.geometry.rays import pixel_rays
-from scene3d.geometry.se3 import transform
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.losses import LossTerms
 from scene3d.losses.correlation import feature_correspondence
 from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig
-from scene3d.nn.clusters import assign, spherical_kmeans
+from scene3d.nn.clusters import spherical_kmeans
 from scene3d.nn.feature_bank import FeatureBank
+from scene3d.nn.labeller import AT_ONCE, Labeller
 from scene3d.nn.segment_head import SegmentHead
+from scene3d.nn.whitening import Whitening
 from scene3d.structures.frames import Frames
-from scene3d.structures.labels import CITYSCAPES, CITYSCAPES_TO_SSC, IGNORE, remap
+from scene3d.structures.labels import CITYSCAPES, IGNORE
 from scene3d.structures.prediction import CompletionPrediction
-from scene3d.structures.rays import Rays
 from scene3d.volume import ImageField
 from scene3d.volume.pixel_aligned import PixelAlignedField
-from scene3d.volume.renderer import render
-from scene3d.volume.sampling import inverse_distances
-from scene3d.volume.surface_balls import dense_ball_features, draw_surface_points
-
-HEADS_AT_ONCE = 2**14
-"""Points whose features, as wide as the teacher's, are held at a time when no gradient is needed."""
+from scene3d.volume.surface_balls import BallConfig, draw_features
+from scene3d.volume.views import covered, draw_view
 
 
 class PairConfig(Config):
@@ -48,33 +44,13 @@ class PairConfig(Config):
     shift: float
 
 
-class BallConfig(Config):
-    """Where the pairs come from: balls of dense points around surfaces.
-
-    Attributes:
-        rays: rendered a view, to find surfaces.
-        count: balls a view, one from each quantile of distance.
-        radius: metres.
-        points: a ball.
-        tries: points that are drawn for each that is kept.
-        density: a point counts as dense above this, 1/m.
-        farthest: surfaces from here on are left out, metres.
-    """
-
-    rays: PositiveInt = 1024
-    count: PositiveInt = 5
-    radius: PositiveFloat = 0.5
-    points: PositiveInt = 576
-    tries: PositiveInt = 4
-    density: float = Field(0.5, ge=0)
-    farthest: PositiveFloat = 50.0
-
-
 class SceneSemanticsConfig(Config):
     """What scene semantics can be told; weights and shifts are those of SceneDINO with DINO features.
 
     Attributes:
         completion: the trained field that this stands on; it needs a teacher.
+        whiten: principal directions of the teacher's features that the head is given instead, each brought to one
+            deviation, with which it starts; None gives it the features. They are measured before the first step.
         codes: channels of the head's result.
         dropout: of the head's input channels.
         balls: samples.
@@ -84,10 +60,13 @@ class SceneSemanticsConfig(Config):
         clusters: how many groups; the classes of images, or more.
         refit: steps after which the clusters are found anew.
         fit_points: at most so many codes are clustered.
+        sharpness: a cluster is e times as probable as one whose cosine is less by one over this.
+        refine: how classes are smoothed.
     """
 
     kind: Literal["scene_semantics"] = "scene_semantics"
     completion: SceneCompletionConfig
+    whiten: PositiveInt | None = None
     codes: PositiveInt = 64
     dropout: float = Field(0.1, ge=0, lt=1)
     balls: BallConfig = BallConfig()
@@ -99,6 +78,8 @@ class SceneSemanticsConfig(Config):
     clusters: PositiveInt = len(CITYSCAPES)
     refit: PositiveInt = 100
     fit_points: PositiveInt = 20000
+    sharpness: PositiveFloat = 30.0
+    refine: RefinementConfig = RefinementConfig()
 
     def build(self) -> SceneSemantics:
         """The method."""
@@ -126,9 +107,11 @@ class SceneSemantics(nn.Module):
             raise ConfigError("completion.teacher: expected a feature extractor, which semantics are made of, got none")
         self.completion.requires_grad_(False).eval()
         channels, expanded = config.completion.teacher.channels, self.completion.teacher.channels
-        self.head = SegmentHead(expanded, config.codes, config.dropout)
+        given = config.whiten or expanded
+        self.whitening = Whitening(expanded, given) if config.whiten else nn.Identity()
+        self.head = SegmentHead(given, config.codes, config.dropout)
         points = config.balls.points
-        self.bank = FeatureBank(config.bank, points, channels, expanded)
+        self.bank = FeatureBank(config.bank, points, channels, given)
         # What pixels show, sky included, which no ball ever holds; as many views as the balls come from.
         self.pixels = FeatureBank(-(-config.bank // config.balls.count), points, channels, channels)
         self.register_buffer("centres", torch.zeros(config.clusters, config.codes))
@@ -152,8 +135,8 @@ class SceneSemantics(nn.Module):
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """The correspondence loss of balls in one view of each snippet, with themselves and others."""
         config = self.config
-        balls, pixels = self._sample(*_input_view(frames))
-        teacher = self.completion.expand(balls)
+        balls, pixels = self._sample(*draw_view(frames))
+        teacher = self._given(balls)
         keys = teacher.mean(dim=1)
         codes = self.head(teacher)
         terms = {"same": feature_correspondence(teacher, teacher, codes, codes, config.same.shift)}
@@ -162,7 +145,7 @@ class SceneSemantics(nn.Module):
         else:
             others = balls[:0], balls[:0]
         for name, other in zip(("neighbour", "random"), others, strict=True):
-            expanded = self.completion.expand(other)
+            expanded = self._given(other)
             mine = slice(0, len(other))
             terms[name] = feature_correspondence(
                 teacher[mine], expanded, codes[mine], self.head(expanded), getattr(config, name).shift
@@ -177,14 +160,29 @@ class SceneSemantics(nn.Module):
         full = balls.new_tensor(len(balls) / (len(frames.image) * config.balls.count))
         return LossTerms(terms, weights, {"full_balls": full})
 
-    @torch.no_grad()
+    def prepare(self, batches: Iterable[Frames]) -> None:
+        """Measure what the head starts from in these frames; their labels are not looked at."""
+        if isinstance(self.whitening, Whitening):
+            self.whitening.fit(self.expand(self.draw_features(batches)))
+            self.head.pass_through()
+
+    @property
+    def labeller(self) -> Labeller:
+        """The clusters, and what they are called."""
+        return Labeller(self._likeness, self.cluster_to_class, self.config.sharpness)
+
     def fit_clusters(self, batches: Iterable[Frames]) -> None:
         """Find the clusters anew in what the field says of these frames; their labels are not looked at."""
+        self._fit(self.draw_features(batches), restarts=4)
+
+    @torch.no_grad()
+    def draw_features(self, batches: Iterable[Frames]) -> Float[Tensor, "N C"]:
+        """What the field says in balls around surfaces and at pixels of the reference views, drawn at random."""
         features = []
         for frames in batches:
-            balls, pixels = self._sample(frames.image[:, 0], frames.K[:, 0], _mask(frames)[:, 0])
+            balls, pixels = self._sample(frames.image[:, 0], frames.K[:, 0], covered(frames)[:, 0])
             features += [balls.flatten(0, 1), pixels.flatten(0, 1)]
-        self._fit(torch.cat(features), restarts=4)
+        return torch.cat(features)
 
     def name_clusters(self, classes: Int[Tensor, "K"]) -> None:  # noqa: UP037
         """Say which class of `CITYSCAPES` each cluster is; 255 leaves a cluster without one.
@@ -198,13 +196,29 @@ class SceneSemantics(nn.Module):
             raise ValueError(f"classes: expected 0 to {len(CITYSCAPES) - 1} or {IGNORE}, got {classes.tolist()}")
         self.cluster_to_class.copy_(classes)
 
-    @torch.no_grad()
     def clusters_of_pixels(self, frames: Frames) -> Int[Tensor, "B H W"]:
         """Cluster of every pixel of the reference view; what the names are matched on."""
+        return self.labeller.groups(self.features_of_pixels(frames))
+
+    @torch.no_grad()
+    def features_of_pixels(self, frames: Frames) -> Float[Tensor, "B H W C"]:
+        """The field's features, rendered into the reference view."""
         field = self.completion.encode(frames.image[:, 0], frames.K[:, 0])
         _, features = self.completion.render_view(field, *frames.image.shape[-2:])
         assert features is not None
-        return self._clusters(features.movedim(1, -1))
+        return features.movedim(1, -1)
+
+    @torch.no_grad()
+    def features_at(self, frames: Frames, points: Float[Tensor, "B N 3"]) -> Float[Tensor, "B N C"]:
+        """The field's features at points in the coordinates of the reference camera."""
+        features = self.completion.encode(frames.image[:, 0], frames.K[:, 0])(points).features
+        assert features is not None
+        return features
+
+    @torch.no_grad()
+    def expand(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
+        """As `SceneCompletion.expand`: the frozen features that the head starts from."""
+        return self.completion.expand(features)
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> CompletionPrediction:
@@ -225,13 +239,43 @@ class SceneSemantics(nn.Module):
     def complete(self, field: ImageField, frames: Frames) -> CompletionPrediction:
         """As `predict`, of a field that is there already."""
         prediction = self.completion.complete(field, frames)
-        if bool((self.cluster_to_class == IGNORE).all()):
+        return self._classified(prediction, field, frames, self.labeller, self.config.refine)
+
+    @torch.no_grad()
+    def relabel(
+        self,
+        prediction: CompletionPrediction,
+        frames: Frames,
+        labeller: Labeller | None = None,
+        refine: RefinementConfig | None = None,
+    ) -> CompletionPrediction:
+        """The same scene with other classes.
+
+        Args:
+            prediction: of these frames.
+            frames: as they were given to `predict`.
+            labeller: who reads classes from the field's features instead; None is the clusters.
+            refine: how they are smoothed instead; None as the config says.
+        """
+        field = self.encode(frames.image[:, 0], frames.K[:, 0])
+        return self._classified(prediction, field, frames, labeller or self.labeller, refine or self.config.refine)
+
+    def _classified(
+        self,
+        prediction: CompletionPrediction,
+        field: ImageField,
+        frames: Frames,
+        labeller: Labeller,
+        refine: RefinementConfig,
+    ) -> CompletionPrediction:
+        """The prediction with classes, if the groups have names."""
+        if not labeller.named:
             return prediction
         assert prediction.features is not None
-        labels = self.cluster_to_class[self._clusters(prediction.features.movedim(1, -1))]
+        labels = label_pixels(prediction.features, frames.image[:, 0], labeller, refine.crf)
         classes = [
-            self.voxel_classes(field.select(i), prediction.density[i], prediction.frame, prediction.grid_to_cam[i])
-            for i in range(len(labels))
+            self.voxel_classes(field.select(i), prediction.density[i], prediction.frame, placed, labeller, refine)
+            for i, placed in enumerate(prediction.grid_to_cam)
         ]
         return replace(prediction, labels=labels, classes=torch.stack(classes))
 
@@ -242,22 +286,23 @@ class SceneSemantics(nn.Module):
         density: Float[Tensor, "X Y Z"],
         frame: VoxelFrame,
         grid_to_cam: Float[Tensor, "4 4"],
+        labeller: Labeller | None = None,
+        refine: RefinementConfig | None = None,
     ) -> Int[Tensor, "X Y Z"]:
         """`SSC` class of each occupied cell of one scene, inside of solids that of their surface; all others are empty.
 
-        Features and clusters are asked for in occupied cells only. With the completion's `compat` "scenedino", cells
-        inside have the class of their own centre.
+        With the completion's `compat` "scenedino", cells inside have the class of their own centre. Who says the
+        classes, and how they are smoothed, are as for `relabel`.
         """
-        occupied = density >= self.threshold
-        classes = torch.zeros_like(occupied, dtype=torch.int64)
-        found = []
-        for cells in occupied.nonzero().split(HEADS_AT_ONCE):
-            features = field(transform(grid_to_cam, frame.centres_of(cells).to(grid_to_cam))[None]).features
-            assert features is not None
-            found.append(remap(self.cluster_to_class[self._clusters(features[0])], CITYSCAPES_TO_SSC))
-        if found:
-            classes[occupied] = torch.cat(found)
-        return classes if self.config.completion.compat else spread_inward(classes, occupied)
+        return classify_cells(
+            field,
+            labeller or self.labeller,
+            density >= self.threshold,
+            frame,
+            grid_to_cam,
+            inside=self.config.completion.compat is not None,
+            rounds=(refine or self.config.refine).smoothing,
+        )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The head; everything else is frozen."""
@@ -268,37 +313,21 @@ class SceneSemantics(nn.Module):
         self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"], mask: Tensor
     ) -> tuple[Float[Tensor, "M P C"], Float[Tensor, "B P C"]]:
         """The field's features in the balls that are full, whatever their number, and at some pixels."""
-        balls, completion = self.config.balls, self.config.completion
-        (height, width), batch = image.shape[-2:], len(image)
+        completion = self.config.completion
         field = self.completion.encode(image, K)
-        count = max(balls.rays, balls.points)
-        place = torch.rand(batch, count, 2, device=image.device) * K.new_tensor([width, height])
-        origins, directions = pixel_rays(place, K, torch.eye(4, device=K.device, dtype=K.dtype).expand(batch, 4, 4))
-        rays = Rays(origins=origins, directions=directions)
-        distances = inverse_distances(
-            completion.near, completion.far, completion.samples, (batch, count), jitter=False, like=directions
-        )
-        seen = render(field, rays, distances)
-        assert seen.features is not None
-        column, row = place.long().unbind(dim=-1)
-        covered = mask[torch.arange(batch, device=mask.device)[:, None], row, column]
-        distance = torch.where(covered, seen.distance, torch.inf)
-        surface = rays.directions * seen.distance[..., None]
-        centres, some = draw_surface_points(surface, distance, balls.farthest, balls.count)
-        features, full = dense_ball_features(
-            field, centres, radius=balls.radius, count=balls.points, tries=balls.tries, density=balls.density
-        )
-        return features[full & some[:, None]], seen.features[:, : balls.points]
+        return draw_features(field, mask, self.config.balls, completion.near, completion.far, completion.samples)
 
-    def _clusters(self, features: Float[Tensor, "*batch C"]) -> Int[Tensor, "*batch"]:
-        """Nearest cluster of the field's features."""
-        flat = features.reshape(-1, features.shape[-1])
-        parts = [assign(self._codes(part), self.centres) for part in flat.split(HEADS_AT_ONCE)]
-        return torch.cat(parts).reshape(features.shape[:-1])
+    def _likeness(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
+        """Cosine of what the head makes of the field's features with each centre."""
+        return self._codes(features) @ nn.functional.normalize(self.centres, dim=-1).mT
+
+    def _given(self, features: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch E"]:
+        """What the head and its loss are given of the field's features."""
+        return self.whitening(self.completion.expand(features))
 
     def _codes(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
         learning = self.head.training
-        codes = self.head.eval()(self.completion.expand(features))
+        codes = self.head.eval()(self._given(features))
         self.head.train(learning)
         return codes
 
@@ -307,22 +336,6 @@ class SceneSemantics(nn.Module):
         if len(features) < self.config.clusters:
             return
         some = torch.randperm(len(features), device=features.device)[: self.config.fit_points]
-        self.centres.copy_(spherical_kmeans(self._codes(features[some]), self.config.clusters, restarts=restarts))
+        codes = torch.cat([self._codes(part) for part in features[some].split(AT_ONCE)])
+        self.centres.copy_(spherical_kmeans(codes, self.config.clusters, restarts=restarts))
         self.cluster_to_class.fill_(IGNORE)
-
-
-def _mask(frames: Frames) -> Tensor:
-    """True on pixels that a view really shows."""
-    return (
-        frames.image.new_ones(frames.image[:, :, 0].shape, dtype=torch.bool) if frames.valid is None else frames.valid
-    )
-
-
-def _input_view(frames: Frames) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3 3"], Tensor]:
-    """Image, K and mask of one view of each snippet: half of the time the reference, else another."""
-    others = frames.present[:, 1:].float()
-    reference = others.sum(dim=1, keepdim=True)
-    chances = torch.cat([torch.where(reference > 0, reference, 1.0), others], dim=1)
-    view = torch.multinomial(chances, 1)[:, 0]
-    each = torch.arange(len(view), device=view.device)
-    return frames.image[each, view], frames.K[each, view], _mask(frames)[each, view]

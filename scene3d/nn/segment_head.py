@@ -28,6 +28,15 @@ class SegmentHead(nn.Module):
         self.perceptron = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, codes))
         self.dropout = dropout
 
+    @torch.no_grad()
+    def pass_through(self) -> None:
+        """Start with the features themselves as codes, to which the perceptron adds nothing yet."""
+        nn.init.eye_(self.linear.weight)
+        last = self.perceptron[-1]
+        assert isinstance(last, nn.Linear)
+        for parameter in (self.linear.bias, last.weight, last.bias):
+            nn.init.zeros_(parameter)
+
     def forward(self, features: Float[Tensor, "*sets N C"]) -> Float[Tensor, "*sets N D"]:
         """Unit codes of sets of N points."""
         codes = self.linear(self._dropped(features)) + self.perceptron(self._dropped(features))

@@ -19,12 +19,13 @@ from scene3d.config import apply_overrides, dump, parse
 from scene3d.config.mistakes import nearest
 from scene3d.data.loading import DataConfig, Split
 from scene3d.engine.distributed import pick_device
-from scene3d.engine.evaluator import EvaluateConfig
 from scene3d.engine.evaluator import evaluate as score
 from scene3d.engine.finishing import find_calibration
-from scene3d.engine.fitting import Progress
+from scene3d.engine.fitting import Predicts, Progress, SomeFrames
 from scene3d.engine.predictor import Predictor, TrainingView
+from scene3d.engine.probes import fit_probes
 from scene3d.engine.provenance import of_data, of_weights
+from scene3d.engine.rules import EvaluateConfig
 from scene3d.engine.surface_scores import surface_scores
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
@@ -33,8 +34,10 @@ from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
 from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import default_grid_to_cam
-from scene3d.methods import as_module
+from scene3d.methods import Method, as_module
 from scene3d.methods.several_frames import SeveralFrames
+from scene3d.methods.voted_frames import VotedFrames
+from scene3d.nn.labeller import Labeller
 from scene3d.recipe.recipe import Recipe, load_data
 
 RELEASED: dict[str, Callable[[str], Released]] = {
@@ -115,21 +118,23 @@ def evaluate(
         data, changes = load_data(data, about_data), [change for change in changes if change not in about_data]
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
-    if recipe.evaluate.earlier:
-        data = data.looking_back(recipe.evaluate.earlier)
+    looked_up = tuple(dict.fromkeys((*recipe.evaluate.earlier, *recipe.evaluate.votes)))
+    if looked_up:
+        data = data.looking_back(looked_up)
     scored = _with_what_is_scored(data, recipe.evaluate)
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
     samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
     listed = getattr(data.lists, split)
-    method = predictor.method
+    fit_data = None if data.train == () else data.build("train", training=False, voxel_space=space)
     report = score(
-        SeveralFrames(method, recipe.evaluate.earlier) if recipe.evaluate.earlier else method,
+        _asked_with_others(predictor.method, recipe.evaluate),
         samples,
         recipe.evaluate,
-        fit_data=None if data.train == () else data.build("train", training=False, voxel_space=space),
+        fit_data=fit_data,
         split=split,
         device=predictor.device,
+        probes=_probes(predictor, data, fit_data, space, progress) if recipe.evaluate.probes else {},
         published_as=_published_as(data, split),
         provenance=of_weights(weights, source) | of_data(samples, listed),
         progress=progress,
@@ -147,6 +152,21 @@ def _with_what_is_scored(data: Any, rules: EvaluateConfig) -> Any:
     if rules.occupancy:
         data = data.with_scans(SCANS)
     return data.with_views(rules.novel_views) if rules.novel_views else data
+
+
+def _asked_with_others(method: Method, config: EvaluateConfig) -> Predicts:
+    """The method itself, or with the frames before the reference that are to have a say."""
+    several = SeveralFrames(method, config.earlier) if config.earlier else method
+    return VotedFrames(method, config.votes, several) if config.votes else several
+
+
+def _probes(
+    predictor: Predictor, data: DataConfig, train: SomeFrames | None, space: str, progress: Progress | None
+) -> dict[str, Labeller]:
+    if train is None or not data.has("val"):
+        raise ConfigError("evaluate.probes: expected drives to learn from and drives to name clusters on, got none")
+    val = data.build("val", training=False, voxel_space=space)
+    return fit_probes(predictor.method, train, val, predictor.device, progress=progress)
 
 
 def export(run: Path | str, file: Path | str, *, half: bool = True, overwrite: bool = False) -> Path:

@@ -10,7 +10,7 @@ from scene3d.data.loading import Split
 from scene3d.data.truth_folder import fill_truth_folder
 from scene3d.data.views import view_camera, view_to_world
 from scene3d.engine.evaluator import evaluate as score
-from scene3d.engine.finishing import calibrate_deviation, choose_threshold, find_and_name_clusters
+from scene3d.engine.finishing import Prepared, calibrate_deviation, choose_threshold, find_and_name_clusters, prepare
 from scene3d.engine.fitting import Progress
 from scene3d.engine.predictor import TrainingView
 from scene3d.engine.random_state import seed_all
@@ -119,6 +119,7 @@ def train(
         run,
         device=device,
         check=(lambda method, step: _check(recipe, method)) if recipe.train.check_every else None,
+        begin=lambda method: _begin(recipe, method),
         finish=lambda method: _finish(recipe, method),
         notes={"view": view.notes()},
         progress=progress,
@@ -159,6 +160,12 @@ def _check(recipe: Recipe, method: Method) -> dict[str, float]:
         for column, figure in zip(table.columns, figures, strict=True)
         if figure is not None
     }
+
+
+def _begin(recipe: Recipe, method: Method) -> None:
+    """Measure what a method starts from, if it wants to; only then are the data read."""
+    if isinstance(method, Prepared):
+        prepare(method, recipe.data.build("train", training=False), next(as_module(method).parameters()).device)
 
 
 def _finish(recipe: Recipe, method: Method) -> None:

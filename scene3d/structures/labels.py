@@ -118,6 +118,10 @@ SSCBENCH_TO_SSC = (0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 12, 9, 10, 11, 12, 13, 14, 9, 1
 CITYSCAPES_TO_SSC = (7, 8, 9, 9, 10, 13, 15, 14, 11, 12, 0, 6, 0, 1, 4, 5, 5, 3, 2)
 """Index in `SSC` of each class of `CITYSCAPES`; sky and rider become empty (the same protocol)."""
 
+SSC_TO_CITYSCAPES = (10, 13, 18, 17, 14, 15, 11, 0, 1, 2, 4, 8, 9, 5, 7, 6)
+"""For each class of `SSC` one of `CITYSCAPES` that becomes it: sky for empty, bus for other vehicles, traffic light for
+other objects."""
+
 SSCBENCH_RAW_IDS = {
     **{10: 1, 11: 2, 15: 3, 18: 4, 13: 5, 16: 5, 20: 5, 256: 5, 257: 5, 259: 5, 30: 6, 254: 6},
     **{40: 7, 60: 7, 44: 8, 48: 9, 49: 10, 50: 11, 51: 12, 70: 13, 72: 14, 80: 15, 81: 16},

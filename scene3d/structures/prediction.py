@@ -54,6 +54,7 @@ class CompletionPrediction:
         features: of the reference view, rendered; None where the method has none.
         classes: class of each cell (0 = empty) by the names of `space`; None without semantics.
         labels: class of each pixel (`scene3d.structures.labels.CITYSCAPES`); None without semantics.
+        votes: how many frames of a drive say each class of each cell, 0 = empty; None where one frame answers.
         is_metric: as in `DepthPrediction`.
         calibration: how probably a cell of each density is occupied (see `scene3d.volume.opinion`); None where nobody
             has found out.
@@ -71,6 +72,7 @@ class CompletionPrediction:
     features: Float[Tensor, "B C H W"] | None = None
     classes: Int[Tensor, "B X Y Z"] | None = None
     labels: Int[Tensor, "B H W"] | None = None
+    votes: Int[Tensor, "B classes X Y Z"] | None = None
     is_metric: bool = True
     calibration: OccupancyCalibration | None = None
     points: tuple[PointCloud, ...] | None = None

@@ -4,9 +4,68 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field as Limited
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
-from scene3d.volume import Field
+from scene3d.config import Config
+from scene3d.geometry.rays import pixel_rays
+from scene3d.structures.rays import Rays
+from scene3d.volume import Field, ImageField
+from scene3d.volume.renderer import render
+from scene3d.volume.sampling import inverse_distances
+
+
+class BallConfig(Config):
+    """Where the pairs come from: balls of dense points around surfaces.
+
+    Attributes:
+        rays: rendered a view, to find surfaces.
+        count: balls a view, one from each quantile of distance.
+        radius: metres.
+        points: a ball.
+        tries: points that are drawn for each that is kept.
+        density: a point counts as dense above this, 1/m.
+        farthest: surfaces from here on are left out, metres.
+    """
+
+    rays: PositiveInt = 1024
+    count: PositiveInt = 5
+    radius: PositiveFloat = 0.5
+    points: PositiveInt = 576
+    tries: PositiveInt = 4
+    density: float = Limited(0.5, ge=0)
+    farthest: PositiveFloat = 50.0
+
+
+def draw_features(
+    field: ImageField, mask: Bool[Tensor, "B H W"], balls: BallConfig, near: float, far: float, samples: int
+) -> tuple[Float[Tensor, "M P C"], Float[Tensor, "B P C"]]:
+    """The field's features in the balls that are full, whatever their number, and at some pixels.
+
+    Args:
+        field: of B images.
+        mask: True on pixels that the images really show; surfaces are looked for there.
+        balls: what to draw; as many pixels as a ball has points.
+        near, far: of the samples along a ray, metres.
+        samples: along a ray.
+    """
+    K, (batch, height, width) = field.K, mask.shape
+    count = max(balls.rays, balls.points)
+    place = torch.rand(batch, count, 2, device=K.device) * K.new_tensor([width, height])
+    origins, directions = pixel_rays(place, K, torch.eye(4, device=K.device, dtype=K.dtype).expand(batch, 4, 4))
+    rays = Rays(origins=origins, directions=directions)
+    distances = inverse_distances(near, far, samples, (batch, count), jitter=False, like=directions)
+    seen = render(field, rays, distances)
+    assert seen.features is not None
+    column, row = place.long().unbind(dim=-1)
+    covered = mask[torch.arange(batch, device=mask.device)[:, None], row, column]
+    distance = torch.where(covered, seen.distance, torch.inf)
+    centres, some = draw_surface_points(directions * seen.distance[..., None], distance, balls.farthest, balls.count)
+    features, full = dense_ball_features(
+        field, centres, radius=balls.radius, count=balls.points, tries=balls.tries, density=balls.density
+    )
+    return features[full & some[:, None]], seen.features[:, : balls.points]
 
 
 def draw_surface_points(

@@ -80,3 +80,20 @@ def split_pairs(present: Bool[Tensor, "B V"]) -> tuple[Int[Tensor, "B L"], Int[T
     coin = torch.where(alone, torch.where(turn == 0, which, 1 - which), coin)
     first = torch.arange(0, views, 2, device=present.device).expand(batch, -1)
     return first + coin, first + 1 - coin
+
+
+def covered(frames: Frames) -> Bool[Tensor, "B V H W"]:
+    """True on pixels that a view really shows."""
+    return (
+        frames.image.new_ones(frames.image[:, :, 0].shape, dtype=torch.bool) if frames.valid is None else frames.valid
+    )
+
+
+def draw_view(frames: Frames) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3 3"], Bool[Tensor, "B H W"]]:
+    """Image, K and mask of one view of each snippet: half of the time the reference, else another."""
+    others = frames.present[:, 1:].float()
+    reference = others.sum(dim=1, keepdim=True)
+    chances = torch.cat([torch.where(reference > 0, reference, 1.0), others], dim=1)
+    view = torch.multinomial(chances, 1)[:, 0]
+    each = torch.arange(len(view), device=view.device)
+    return frames.image[each, view], frames.K[each, view], covered(frames)[each, view]

@@ -78,3 +78,23 @@ def test_the_calibration_is_chosen_along_with_the_threshold(monkeypatch: pytest.
     assert finishing.find_calibration(other, data, EvaluateConfig(ranges=(12.8,)), "cpu") is None
     assert finishing.find_calibration(Kept(), data, EvaluateConfig(), "cpu") is None
     assert finishing.find_calibration(other, [_frames(None)], EvaluateConfig(), "cpu") is None
+
+
+def test_only_a_method_that_wants_to_measures_before_it_learns():
+    class Measuring(Kept):
+        def prepare(self, batches):
+            self.seen = list(batches)
+
+    frames = [_frames(None) for _ in range(3)]
+    method = Measuring()
+    finishing.prepare(method, frames, "cpu")
+    assert len(method.seen) == 3
+    finishing.prepare(Kept(), frames, "cpu")
+
+
+def test_groups_take_the_names_of_what_they_cover_and_none_without_labels():
+    labels = torch.tensor([[[[2, 2], [8, 8]]]])
+    frames = Frames(**{**vars(_frames(None)), "labels": labels})
+    groups = torch.tensor([[[1, 1], [0, 0]]])
+    assert finishing.name_groups(lambda _: groups, 2, [frames], "cpu").tolist() == [8, 2]
+    assert finishing.name_groups(lambda _: groups, 2, [_frames(None)], "cpu") is None

@@ -264,6 +264,24 @@ def test_starting_from_weights_happens_once(tmp_path):
     train(tmp_path / "second", config)
 
 
+def test_what_is_measured_before_the_first_step_comes_after_the_given_weights_and_once(tmp_path):
+    train(tmp_path / "first", finish=lambda method: method.head.bias.data.fill_(7))
+    seen = []
+
+    def begin(method):
+        seen.append(method.head.bias.item())
+        method.head.bias.data.fill_(5)
+
+    config = changed(
+        start_from=tmp_path / "first" / "weights.safetensors", steps=1, optim={"rate": 1e-12, "warm_up": 0}
+    )
+    train(tmp_path / "second", config, begin=begin)
+    assert load_weights(tmp_path / "second" / "weights.safetensors").tensors["head.bias"] == 5
+    # Resumed, the run has what it measured.
+    train(tmp_path / "second", config, begin=begin)
+    assert seen == [7]
+
+
 def test_float16_learns_on_with_its_scaler(tmp_path):
     assert train(tmp_path / "a", changed(precision="fp16")).step == 10
     assert final_state(tmp_path / "a")["learner"]["scaler"]["scale"] > 0

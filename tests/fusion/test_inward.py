@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from scene3d.fusion.inward import spread_inward
+from scene3d.fusion.inward import spread_inward, surface_cells
 
 
 def test_a_solid_takes_the_class_of_its_nearest_face():
@@ -33,3 +33,12 @@ def test_nothing_occupied_or_nothing_empty_has_no_surface():
     classes = torch.full((3, 3, 3), 4)
     assert (spread_inward(classes, torch.zeros(3, 3, 3, dtype=torch.bool)) == 0).all()
     assert torch.equal(spread_inward(classes, torch.ones(3, 3, 3, dtype=torch.bool)), classes)
+
+
+def test_the_surface_is_what_scipy_leaves_of_an_erosion():
+    from scipy.ndimage import binary_erosion
+
+    torch.manual_seed(0)
+    occupied = torch.rand(7, 6, 5) < 0.8
+    inside = torch.from_numpy(binary_erosion(occupied.numpy(), border_value=1))
+    assert torch.equal(surface_cells(occupied), occupied & ~inside)

@@ -2,15 +2,19 @@ import pytest
 import torch
 
 from scene3d.errors import ConfigError
+from scene3d.fusion.refinement import RefinementConfig
 from scene3d.methods import Method
 from scene3d.methods.distillation import TeacherConfig
 from scene3d.methods.scene_completion import SceneCompletionConfig
-from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig, _input_view
+from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig
 from scene3d.nn.image_encoder import UNetEncoderConfig
+from scene3d.nn.labeller import Labeller
+from scene3d.nn.mean_field import MeanFieldConfig
 from scene3d.nn.resnet import SmallResNetConfig
 from scene3d.nn.vit import ViTEncoderConfig, ViTFeaturesConfig
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, IGNORE
+from scene3d.volume.views import draw_view
 
 pytest.importorskip("transformers", reason="the teacher of these tests is a ViT, which transformers reads")
 
@@ -96,7 +100,7 @@ def test_half_of_the_views_are_the_reference_and_absent_ones_are_never_chosen():
     index = torch.arange(3.0)[None, :, None, None, None].expand_as(frames.image)
     present = torch.tensor([[True, False, True]]).expand(400, 3).clone()
     present[300:, 2] = False
-    image, K, mask = _input_view(Frames(image=index.clone(), K=frames.K, present=present))
+    image, K, mask = draw_view(Frames(image=index.clone(), K=frames.K, present=present))
     chosen = image[:, 0, 0, 0]
     assert K.shape == (400, 3, 3)
     assert mask.all()
@@ -181,3 +185,71 @@ def test_labels_are_never_looked_at_in_training(completion):
         torch.manual_seed(5)
         totals.append([method.training_step(each, step).total().detach() for step in range(3)])
     assert totals[0] == totals[1]
+
+
+def test_others_may_read_the_same_features(completion):
+    method = _method(completion).eval()
+    method.fit_clusters([_frames()])
+    frames = _frames(batch=2)
+    method.completion.threshold.fill_(0.69)
+    nameless = method.predict(frames)
+    assert nameless.classes is None
+    road = Labeller(lambda features: method.expand(features)[:, :2], torch.tensor([0, 0]))
+    told = method.relabel(nameless, frames, road)
+    assert (told.labels == 0).all()
+    occupied = nameless.density >= nameless.threshold
+    assert torch.equal(told.classes, torch.where(occupied, 7, 0))
+    # It said so of this prediction alone.
+    assert method.predict(frames).classes is None
+    assert method.relabel(nameless, frames) is nameless
+
+
+def test_features_of_the_field_are_the_same_however_they_are_asked_for(completion):
+    method, frames = _method(completion).eval(), _frames(batch=2)
+    pixels = method.features_of_pixels(frames)
+    torch.testing.assert_close(pixels.movedim(-1, 1), method.predict(frames).features)
+    field, points = method.encode(frames.image[:, 0], frames.K[:, 0]), torch.rand(2, 5, 3) + 3
+    torch.testing.assert_close(method.features_at(frames, points), field(points).features)
+    assert method.expand(pixels).shape[-1] == 16
+    # Three balls a view of eight points each, if all are full, and eight pixels.
+    assert method.draw_features([frames]).shape == (2 * 4 * 8, 4)
+
+
+def test_a_config_that_smooths_does_so_in_every_prediction(completion):
+    plain, frames = _method(completion).eval(), _frames(batch=1)
+    plain.fit_clusters([_frames()])
+    plain.name_clusters(torch.arange(5))
+    plain.completion.threshold.fill_(0.69)
+    refine = RefinementConfig(smoothing=3, crf=MeanFieldConfig(reach=3, rounds=2))
+    smooth = _method(completion, refine=refine).eval()
+    smooth.load_state_dict(plain.state_dict())
+    expected = plain.relabel(plain.predict(frames), frames, refine=refine)
+    found = smooth.predict(frames)
+    assert torch.equal(found.classes, expected.classes)
+    assert torch.equal(found.labels, expected.labels)
+    assert not torch.equal(found.classes, plain.predict(frames).classes)
+    # Smoothing moves no surface: what is empty stays so.
+    assert not found.classes[found.density < found.threshold].any()
+
+
+def test_the_head_starts_from_whitened_features_and_only_then_learns(completion):
+    method, frames = _method(completion, whiten=8, codes=8), _frames()
+    method.prepare([frames, _frames()])
+    features = method.draw_features([frames])
+    given = method.whitening(method.expand(features))
+    assert given.shape == (len(features), 8)
+    torch.testing.assert_close(
+        method.head.eval()(given), torch.nn.functional.normalize(given, dim=-1), atol=1e-5, rtol=1e-5
+    )
+    method.train()
+    for step in range(2):
+        method.training_step(frames, step).total().backward()
+    assert method.head.linear.weight.grad.any()
+    other = _method(completion, whiten=8, codes=8)
+    other.load_state_dict(method.state_dict())
+    torch.testing.assert_close(other.whitening.directions, method.whitening.directions)
+    # Without it, there is nothing to measure.
+    plain = _method(completion)
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+    plain.prepare([frames])
+    assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())

@@ -44,3 +44,12 @@ def test_two_groups_that_the_teacher_tells_apart_become_two_clusters():
     assert (labels[group == 1] == labels[1]).all()
     assert labels[0] != labels[1]
     assert torch.cosine_similarity(codes[0], codes[1], dim=0) < within - 0.3
+
+
+def test_a_head_that_passes_through_says_what_it_is_given():
+    head = SegmentHead(6, codes=6).eval()
+    head.pass_through()
+    features = torch.randn(10, 6)
+    torch.testing.assert_close(head(features), torch.nn.functional.normalize(features, dim=-1))
+    head(features).sum().backward()
+    assert head.perceptron[-1].weight.grad.any()
