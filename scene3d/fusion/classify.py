@@ -41,12 +41,10 @@ def classify_cells(
     # A grid without an empty cell has no surface, and then only its cells themselves can be asked.
     asked = asked if bool(asked.any()) else occupied
     cells = asked.nonzero()
-    found = [
-        _classes_at(
-            field, labeller, transform(grid_to_cam, frame.centres_of(part).to(grid_to_cam)), probable=rounds > 0
-        )
-        for part in cells.split(AT_ONCE)
-    ]
+    found = []
+    for part in cells.split(AT_ONCE):
+        points = transform(grid_to_cam, frame.centres_of(part).to(grid_to_cam))
+        found.append(_classes_at(field, labeller, points, probable=rounds > 0))
     classes = torch.zeros_like(occupied, dtype=torch.int64)
     if found:
         answers = torch.cat(found)

@@ -118,10 +118,7 @@ def evaluate(
         data, changes = load_data(data, about_data), [change for change in changes if change not in about_data]
     recipe = parse(Recipe, apply_overrides(dump(recipe), changes), source)
     data = recipe.data if data is None else data
-    looked_up = tuple(dict.fromkeys((*recipe.evaluate.earlier, *recipe.evaluate.votes)))
-    if looked_up:
-        data = data.looking_back(looked_up)
-    scored = _with_what_is_scored(data, recipe.evaluate)
+    data, scored = _with_what_is_scored(data, recipe.evaluate)
     predictor = _predictor(recipe, weights, source, device)
     space = recipe.evaluate.completion_protocol.space.name
     samples = scored.build(split, training=False, truth=recipe.evaluate.depth_protocol.truth, voxel_space=space)
@@ -147,11 +144,13 @@ def evaluate(
     return replace(report, tables=(*report.tables, table))
 
 
-def _with_what_is_scored(data: Any, rules: EvaluateConfig) -> Any:
-    """The data, with what some figures need besides."""
-    if rules.occupancy:
-        data = data.with_scans(SCANS)
-    return data.with_views(rules.novel_views) if rules.novel_views else data
+def _with_what_is_scored(data: Any, rules: EvaluateConfig) -> tuple[Any, Any]:
+    """The data with the frames that have a say, and that with what some figures need besides."""
+    looked_up = tuple(dict.fromkeys((*rules.earlier, *rules.votes)))
+    if looked_up:
+        data = data.looking_back(looked_up)
+    scored = data.with_scans(SCANS) if rules.occupancy else data
+    return data, scored.with_views(rules.novel_views) if rules.novel_views else scored
 
 
 def _asked_with_others(method: Method, config: EvaluateConfig) -> Predicts:
