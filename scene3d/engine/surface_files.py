@@ -135,7 +135,7 @@ def _drawn(method: Surfaced, frames: Frames) -> tuple[str, UInt8[Tensor, "H W 3"
 def _masks(method: Surfaced, views: Sequence[Frames], folder: Path) -> Iterator[Path]:
     (folder / "masks").mkdir(exist_ok=True)
     for frames in views:
-        solid = method.predict(frames.to(method.unit_to_world.device)).opacity[0] >= 0.5
+        solid = method.predict(frames.to(method.unit_to_world.device)).silhouette[0]
         path = folder / "masks" / f"{_file_name(frames)}.png"
         write_picture(path, (solid.cpu().to(torch.uint8) * 255)[..., None].expand(-1, -1, 3))
         yield path

@@ -11,9 +11,6 @@ from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SurfacePrediction
 from scene3d.structures.tables import Table
 
-SOLID = 0.5
-"""Opacity from which a pixel belongs to a silhouette."""
-
 
 class ViewScorer:
     """Adds view after view; `tables` lays out what came together."""
@@ -29,7 +26,7 @@ class ViewScorer:
         true = frames.image[0, 0]
         if prediction.alone and mask is not None:
             self._alone, true = True, true * mask
-        silhouette = prediction.opacity[0] >= SOLID
+        silhouette = prediction.silhouette[0]
         self._views.append(score_view(prediction.colour[0].clamp(0, 1), true, silhouette, mask))
         if frames.depth is not None and frames.cam_to_world is not None:
             measured = depth_normals(frames.depth[0, 0], frames.K[0, 0])

@@ -57,6 +57,11 @@ class OrientedBox:
         near = torch.minimum(one, other).amax(dim=1).clamp(min=0)
         return near, torch.maximum(torch.maximum(one, other).amin(dim=1), near)
 
+    def hit(self, origins: Float[Tensor, "R 3"], directions: Float[Tensor, "R 3"]) -> Bool[Tensor, "R"]:  # noqa: UP037
+        """Which rays meet it."""
+        near, far = self.crossed(origins, directions)
+        return far > near
+
     def bounds(self) -> Float[Tensor, "2 3"]:
         """Corners (min, max) of the upright box of the world that holds it."""
         corners = self.corners()

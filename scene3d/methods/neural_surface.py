@@ -27,13 +27,13 @@ from scene3d.methods.surface_config import (
     SamplingConfig,
     SurfaceLossConfig,
 )
-from scene3d.methods.surface_priors import SOLID, surface_priors
+from scene3d.methods.surface_priors import surface_priors
 from scene3d.nn.pose_refinement import PoseRefinement
 from scene3d.structures.frames import Frames
-from scene3d.structures.prediction import SurfacePrediction
+from scene3d.structures.prediction import SOLID, SurfacePrediction
 from scene3d.structures.solids import Mesh
 from scene3d.volume.background import Background, SphereBackgroundConfig
-from scene3d.volume.image_rays import ImageRays, all_rays, draw_rays
+from scene3d.volume.image_rays import Aim, ImageRays, all_rays, draw_rays
 from scene3d.volume.surface_field import SurfaceConfig, SurfaceField
 from scene3d.volume.surface_occupancy import MarchSamplingConfig, SurfaceOccupancy
 from scene3d.volume.surface_renderer import SurfaceRendering, render_surface
@@ -219,7 +219,19 @@ class NeuralSurface(nn.Module):
 
     def _draw(self, frames: Frames, progress: float) -> ImageRays:
         """The rays of a step."""
-        return draw_rays(frames, self.unit_to_world, self.config.rays, self.config.inside, refine=self.cameras)
+        return draw_rays(
+            frames,
+            self.unit_to_world,
+            self.config.rays,
+            self.config.inside,
+            refine=self.cameras,
+            aim=self._aim(progress),
+            normals=self.config.loss.normals > 0,
+        )
+
+    def _aim(self, progress: float) -> Aim | None:
+        """What rays are to go through at a share of the training; None for masks, where there are any."""
+        return None
 
     def _beside(self, like: Tensor) -> Float[Tensor, "K 3"]:
         """Points that the surface is asked at besides those along the rays."""

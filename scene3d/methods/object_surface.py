@@ -33,7 +33,7 @@ from scene3d.structures.object_region import ObjectRegion
 from scene3d.structures.solids import Mesh
 from scene3d.volume.background import Background
 from scene3d.volume.hash_radiance import HashRadianceConfig
-from scene3d.volume.image_rays import ImageRays, draw_rays
+from scene3d.volume.image_rays import Aim, ImageRays
 from scene3d.volume.object_space import ObjectSpace, ObjectSurroundings, WithinBox
 from scene3d.volume.surface_field import SurfaceField
 from scene3d.volume.surface_occupancy import NEAREST, MarchSamplingConfig
@@ -49,9 +49,6 @@ from scene3d.volume.surface_sampling import (
 
 FLAT = 0.02
 """Points within this share of the box's half diagonal of the plane are the ground's."""
-
-CANDIDATES = 4
-"""Rays that are drawn for each that is kept, so that enough of them go through the box."""
 
 
 class SlabConfig(Config):
@@ -158,15 +155,8 @@ class ObjectSurface(NeuralSurface):
         self.space.settle(region, self.unit_to_world, self.config.slab.thickness)
         self._guides = _Guides.of(region, self.unit_to_world)
 
-    def _draw(self, frames: Frames, progress: float) -> ImageRays:
-        config = self.config
-        if config.inside == 0 or progress < config.aimed or len(frames.image) > 1:
-            return draw_rays(frames, self.unit_to_world, config.rays, refine=self.cameras)
-        rays = draw_rays(frames, self.unit_to_world, CANDIDATES * config.rays, refine=self.cameras)
-        near, far = self.space.box.crossed(rays.origins.detach(), rays.directions.detach())
-        aimed = (far > near).nonzero()[: round(config.inside * config.rays), 0]
-        anywhere = torch.arange(len(rays.origins) - config.rays + len(aimed), len(rays.origins), device=near.device)
-        return rays.take(torch.cat([aimed, anywhere]))
+    def _aim(self, progress: float) -> Aim | None:
+        return self.space.box.hit if self.config.inside and progress >= self.config.aimed else None
 
     def _beside(self, like: Tensor) -> Float[Tensor, "K 3"]:
         count = self.config.loss.points

@@ -11,11 +11,9 @@ from scene3d.losses import LossTerms
 from scene3d.losses.cues import depth_cue, normal_cue_cosine, normal_cue_l1
 from scene3d.losses.manhattan import manhattan_terms
 from scene3d.methods.surface_config import SurfaceLossConfig
+from scene3d.structures.prediction import SOLID
 from scene3d.volume.image_rays import ImageRays
 from scene3d.volume.surface_renderer import SurfaceRendering
-
-SOLID = 0.5
-"""Rays of at least this opacity meet the surface."""
 
 
 def surface_priors(
@@ -53,7 +51,7 @@ def _cues(
     solid: Bool[Tensor, "R"],  # noqa: UP037
     names: tuple[str, ...],
 ) -> LossTerms:
-    if rays.depth is None or rays.normals is None:
+    if rays.depth is None:
         where = names[0] if names else "frames"
         raise DataError(f"{where}: expected depth, for its loss, got none", hint="data.snippets.depth: file")
     terms: dict[str, Tensor] = {}
@@ -62,6 +60,7 @@ def _cues(
         by_image = [part.unflatten(0, (rays.images, -1)) for part in (distance * rays.forward, rays.depth, solid)]
         terms["depth"] = depth_cue(by_image[0], by_image[1], by_image[2] & (by_image[1] > 0))
     if config.normals:
+        assert rays.normals is not None
         known = solid & (rays.normals.norm(dim=1) > 0)
         terms["normals"] = normal_cue_cosine(normals, rays.normals, known) + normal_cue_l1(normals, rays.normals, known)
     weights = {"depth": config.depth, "normals": config.normals}

@@ -12,6 +12,9 @@ from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.labels import SSC, LabelSpace
 from scene3d.structures.solids import PointCloud
 
+SOLID = 0.5
+"""Rays of at least this opacity meet a surface."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DepthPrediction:
@@ -100,6 +103,11 @@ class SurfacePrediction:
     K: Float[Tensor, "B 3 3"]
     alone: bool
     is_metric: bool = True
+
+    @property
+    def silhouette(self) -> Bool[Tensor, "B H W"]:
+        """Pixels that meet the surface: those that it stops at least half of."""
+        return self.opacity >= SOLID
 
 
 Prediction = DepthPrediction | CompletionPrediction | SurfacePrediction

@@ -19,6 +19,12 @@ from scene3d.structures.frames import Frames
 Refine = Callable[[Tensor, Tensor], Tensor]
 """Transforms of cameras [4, 4] and the numbers of their images to better ones."""
 
+Aim = Callable[[Tensor, Tensor], Tensor]
+"""Origins and directions of R rays to which of them go where they are to go."""
+
+CANDIDATES = 4
+"""Rays that are drawn for each that is kept, where they are to go somewhere."""
+
 
 @dataclass(frozen=True)
 class ImageRays:
@@ -30,7 +36,7 @@ class ImageRays:
         mask: where the object is; None where nobody said.
         depth: along the camera's axis, as the frames have it, 0 where unknown; None where they have none.
         forward: depth along the camera's axis of a place one unit along the ray.
-        normals: of that depth's surface, towards the camera; 0 where unknown; None without depth.
+        normals: of that depth's surface, towards the camera; 0 where unknown; None without depth, or not asked for.
         images: B.
     """
 
@@ -44,7 +50,7 @@ class ImageRays:
     images: int = 1
 
     def take(self, kept: Int[Tensor, "K"]) -> ImageRays:  # noqa: UP037
-        """Some of the rays, of one image."""
+        """Some of the rays, of one image; the answer is of one."""
         picked: dict[str, Any] = {name: v[kept] for name, v in vars(self).items() if isinstance(v, Tensor)}
         return ImageRays(**picked)
 
@@ -56,6 +62,8 @@ def draw_rays(
     inside: float = 0.0,
     *,
     refine: Refine | None = None,
+    aim: Aim | None = None,
+    normals: bool = False,
 ) -> ImageRays:
     """Random rays through view 0 of each snippet, as many from each.
 
@@ -63,9 +71,11 @@ def draw_rays(
         frames: with their transforms; pixels that are not valid are not drawn.
         unit_to_world: of the region of interest; scaled and moved, not turned.
         count: rays in all; rounded down to as many from each image.
-        inside: share of an image's rays that go through its mask, where there is one and it is not empty; the others
-            go anywhere.
+        inside: share of an image's rays that go through its mask, where there is one and it is not empty, or with an
+            `aim` through that; the others go anywhere.
         refine: see `unit_rays`.
+        aim: what to go through instead of masks, as far as an image shows it.
+        normals: whether to tell those of the depth, where the frames have it.
 
     Raises:
         DataError: a view has no transform, or no valid pixel.
@@ -75,9 +85,19 @@ def draw_rays(
     for index in range(images):
         mask = None if frames.mask is None else frames.mask[index, 0].flatten()
         valid = None if frames.valid is None else frames.valid[index, 0].flatten()
-        pixels = _draw_pixels(frames, index, max(count // images, 1), mask, valid, inside)
-        parts.append(_rays_at(frames, index, pixels, unit_to_world, refine))
+        wanted = max(count // images, 1)
+        drawn = wanted if aim is None else CANDIDATES * wanted
+        pixels = _draw_pixels(frames, index, drawn, mask, valid, inside if aim is None else 0.0)
+        rays = _rays_at(frames, index, pixels, unit_to_world, refine, normals=normals)
+        parts.append(rays if aim is None else _aimed(rays, aim, wanted, inside))
     return parts[0] if images == 1 else joined(parts)
+
+
+def _aimed(rays: ImageRays, aim: Aim, count: int, share: float) -> ImageRays:
+    """So many of the rays: that share of them, or as many as there are, go where they are to go."""
+    hits = aim(rays.origins.detach(), rays.directions.detach()).nonzero()[: round(share * count), 0]
+    rest = torch.arange(len(rays.origins) - count + len(hits), len(rays.origins), device=hits.device)
+    return rays.take(torch.cat([hits, rest]))
 
 
 def joined(parts: list[ImageRays]) -> ImageRays:
@@ -94,6 +114,8 @@ def _rays_at(
     pixels: Int[Tensor, "R"],  # noqa: UP037
     unit_to_world: Float[Tensor, "4 4"],
     refine: Refine | None,
+    *,
+    normals: bool,
 ) -> ImageRays:
     """Rays through pixels, told by their flat indices."""
     width = frames.image.shape[-1]
@@ -108,7 +130,7 @@ def _rays_at(
         forward=1 / ahead.norm(dim=1),
         mask=None if frames.mask is None else frames.mask[index, 0].flatten()[pixels],
         depth=depth,
-        normals=None if depth is None else _world_normals(frames, index).flatten(0, 1)[pixels],
+        normals=_world_normals(frames, index).flatten(0, 1)[pixels] if normals and depth is not None else None,
     )
 
 

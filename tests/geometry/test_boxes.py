@@ -69,6 +69,7 @@ def test_rays_cross_a_box_between_its_faces():
     torch.testing.assert_close(near[:3], 10 - HALF)
     torch.testing.assert_close(far[:3], 10 + HALF)
     assert near[3] == far[3]
+    assert BOX.hit(origins, directions).tolist() == [True, True, True, False, True]
     torch.testing.assert_close((near[4], far[4]), (torch.tensor(0.0).double(), torch.tensor(3.0).double()))
 
 

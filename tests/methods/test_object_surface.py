@@ -14,7 +14,7 @@ from scene3d.errors import DataError
 from scene3d.evaluation.views import silhouette_iou
 from scene3d.fusion.meshing import MeshingConfig
 from scene3d.methods.object_surface import ObjectSurface, ObjectSurfaceConfig
-from scene3d.structures.frames import Frames
+from scene3d.structures.frames import Frames, collate
 from tests.objects.table import CENTRE, RADIUS, Table, photograph_table, true_region
 
 HEIGHT, WIDTH = 60, 80
@@ -105,10 +105,10 @@ def test_rays_go_through_the_box_once_it_is_time(views: list[Frames]):
     method = a_method(100, inside=0.9)
     method.training_step(views[0], 0)
     for progress, least, most in ((0.0, 0.0, 0.6), (0.5, 0.89, 1.0)):
-        rays = method._draw(views[0], progress)
-        assert len(rays.origins) == 192
-        near, far = method.space.box.crossed(rays.origins, rays.directions)
-        assert least <= (far > near).float().mean() <= most
+        for frames in (views[0], collate(views[:2])):
+            rays = method._draw(frames, progress)
+            assert len(rays.origins) == 192
+            assert least <= method.space.box.hit(rays.origins, rays.directions).float().mean() <= most
 
 
 def test_frames_without_an_object_are_refused_by_name(views: list[Frames]):

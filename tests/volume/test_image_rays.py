@@ -61,3 +61,23 @@ def test_several_images_share_the_rays():
     rays = draw_rays(both, unit_to_world(), 31)
     assert len(rays.origins) == 30 and rays.mask is None
     assert len(torch.unique(rays.origins, dim=0)) == 2
+
+
+def test_rays_are_aimed_as_far_as_there_are_enough():
+    frames = view(2)
+
+    def at_the_ball(origins: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.cross(origins, directions).norm(dim=1) < RADIUS / 4.5
+
+    aimed = draw_rays(frames, unit_to_world(), 200, 0.9, aim=at_the_ball)
+    assert len(aimed.origins) == 200
+    assert at_the_ball(aimed.origins, aimed.directions)[:180].float().mean() > 0.5
+    none = draw_rays(frames, unit_to_world(), 200, 0.9, aim=lambda origins, _: torch.zeros(len(origins)).bool())
+    assert len(none.origins) == 200 and none.normals is None
+
+
+def test_normals_of_depth_are_told_where_they_are_asked_for():
+    rays = draw_rays(view(2), unit_to_world(), 500, 1.0, normals=True)
+    known = rays.normals.norm(dim=1) > 0
+    assert known.any() and ((rays.normals * rays.directions).sum(dim=1)[known] < 0).all()
+    assert draw_rays(view(2), unit_to_world(), 500).normals is None
