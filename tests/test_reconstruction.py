@@ -13,11 +13,11 @@ import trimesh
 from scene3d.config import dump, parse
 from scene3d.data.images import read_mask
 from scene3d.engine.surface_files import write_surface
-from scene3d.errors import DataError, UsageError
+from scene3d.errors import DataError, MissingExtraError, UsageError
 from scene3d.evaluation.views import silhouette_iou
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
-from scene3d.recipe import Recipe, evaluate, load, reconstruct, surface_recipe, train
+from scene3d.recipe import Recipe, evaluate, found_object, load, reconstruct, surface_recipe, train
 from tests.data.photograph_trees import write_seven_scenes
 from tests.globe_tree import write_globe
 from tests.methods.globes import CENTRE, RADIUS
@@ -181,6 +181,16 @@ def test_masks_are_written_of_every_view(globe: Path, tmp_path: Path):
     assert len(files) == len(views) + len(shown) == 16
     mask = read_mask(tmp_path / "out" / "masks" / "globe_0000000008_left.png")
     assert silhouette_iou(mask, shown[1].mask[0, 0]) > 0.8
+
+
+def test_an_object_is_looked_for_once_and_again_where_that_is_asked_for(tmp_path: Path):
+    globe = write_globe(tmp_path / "globe", 4)
+    (tmp_path / "object").mkdir()
+    (tmp_path / "object" / "object.json").write_text("{}")
+    assert found_object(globe, tmp_path / "object") == tmp_path / "object"
+    (globe / "images" / "001.png").write_bytes(b"no image")
+    with pytest.raises((DataError, MissingExtraError)):
+        found_object(globe, tmp_path / "object", overwrite=True)
 
 
 def test_a_region_that_holds_no_surface_says_so(globe: Path, tmp_path: Path):

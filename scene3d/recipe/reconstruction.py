@@ -84,7 +84,7 @@ def reconstruct(
         max_minutes: stop the training after that long.
         device: "auto", "cpu", "cuda", "cuda:1".
         turn: pictures of the turning video; 0 makes none.
-        overwrite: throw away the run that is there.
+        overwrite: throw away the run and the object that are there.
         progress: whether to show a bar.
         told: called with each file as it is written.
 
@@ -94,7 +94,7 @@ def reconstruct(
     """
     folder, out = Path(folder), Path(out)
     source = posed(folder, out / "posed")
-    found = found_object(source, out / "object", scene=scene) if find else None
+    found = found_object(source, out / "object", scene=scene, overwrite=overwrite) if find else None
     recipe = surface_recipe(source, scene=scene, bounds=bounds, masks=masks, found=found, longest=longest, steps=steps)
     run = train(recipe, out / "run", overwrite=overwrite, max_minutes=max_minutes, device=device, progress=progress)
     report = evaluate(run, split="val", device=device) if recipe.data.hold_out else None
@@ -157,19 +157,20 @@ def posed(folder: Path, found: Path) -> Path:
     return found
 
 
-def found_object(source: Path, folder: Path, *, scene: str | None = None) -> Path:
+def found_object(source: Path, folder: Path, *, scene: str | None = None, overwrite: bool = False) -> Path:
     """The folder with the object of a scene, which is looked for if it is not there yet. Masks are not read.
 
     Args:
         source: photographs with cameras, in one of the layouts.
         folder: for the object (`scene3d.data.object_files`) and its coarse silhouettes.
         scene: which, where there are several.
+        overwrite: look again where there is one.
 
     Raises:
         DataError: no object was found; see `scene3d.objects.discovery.find_object`.
         MissingExtraError: the scene has no sparse points and pycolmap is not installed.
     """
-    if (folder / OBJECT_FILE).exists():
+    if (folder / OBJECT_FILE).exists() and not overwrite:
         return folder
     seen = scene_of(source, scene)
     check_viewpoints(seen)
