@@ -64,7 +64,8 @@ class SnippetConfig(Config):
         scans: of so many instants from the reference's on, for evaluation; samples that have fewer carry none.
         frames: first and last frame number to use as reference; None is all.
         every: use as reference only frames whose number is a multiple of this.
-        without_every: leave out as reference frames whose number is a multiple of this; None leaves out none.
+        held: of a scene's frames in order, the first and every so manieth after it: whether they alone are references,
+            or all but they. None takes all. `Splits.hold_out` sets it.
         region: what is to be reconstructed. Transforms then are those of the scene's world, in float64, and no longer
             relative to view 0. None is for methods that look at one snippet at a time.
         masks: read where the object is, of every view; a shot without a mask is an error.
@@ -92,7 +93,7 @@ class SnippetConfig(Config):
     voxel_space: Literal["S4C 15", "SSCBench"] = "S4C 15"
     frames: tuple[int, int] | None = None
     every: int = Field(default=1, gt=0)
-    without_every: int | None = Field(default=None, gt=1)
+    held: tuple[int, Literal["alone", "without"]] | None = None
     region: RegionConfig | None = None
     masks: bool = False
     flip: float = Field(default=0.0, ge=0, le=1)

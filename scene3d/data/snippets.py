@@ -173,9 +173,11 @@ class Snippets(Dataset[Frames]):
         first, last = self.config.frames or (-math.inf, math.inf)
         sides = (False, True) if self.training and self.config.random_side else (False,)
         frames = sorted({frame for _, frame in index.shots})
+        if self.config.held is not None:
+            every, which = self.config.held
+            held = set(frames[::every])
+            frames = [frame for frame in frames if (frame in held) == (which == "alone")]
         frames = [frame for frame in frames if first <= frame <= last and frame % self.config.every == 0]
-        if self.config.without_every is not None:
-            frames = [frame for frame in frames if frame % self.config.without_every != 0]
         return [frame for frame in frames if any(self._usable(index, frame, swap=swap) for swap in sides)]
 
     def _usable(self, index: Index, frame: int, *, swap: bool) -> bool:

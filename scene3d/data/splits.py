@@ -45,8 +45,9 @@ class Splits(Config):
         test: names of drives to report on.
         lists: files that name single frames and their sides, instead of drives. Only they are references of samples.
         fit: allows a drive in several splits. What is measured then is a fit, not generalisation.
-        hold_out: of every drive, the frames whose number is a multiple of this are of `val` and `test`, the others of
-            `train`, which names the drives of all three; for methods that fit one scene and are asked for new views.
+        hold_out: of every drive's frames in order, the first and every so manieth after it are of `val` and `test`, the
+            others of `train`, which names the drives of all three; for methods that fit one scene and are asked for new
+            views.
         snippets: what a sample holds.
         scoring: what a sample holds at evaluation; None is `snippets`.
     """
@@ -135,8 +136,8 @@ class Splits(Config):
         if truth is not None and not varied:
             config = config.model_copy(update={"truth": truth})
         if self.hold_out is not None:
-            key = "without_every" if split == "train" else "every"
-            config = config.model_copy(update={key: self.hold_out})
+            which = "without" if split == "train" else "alone"
+            config = config.model_copy(update={"held": (self.hold_out, which)})
         self._check_lists()
         samples = self._samples(split)
         return Snippets(self.scenes(split), config, training=varied, seed=seed, samples=samples)

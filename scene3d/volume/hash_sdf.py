@@ -27,7 +27,7 @@ class HashSdfConfig(HashGridConfig):
         bound: the grids fill the cube from -bound to bound.
         width, layers: of the network over what the grids hold.
         features: channels beside the distance.
-        radius: of the sphere that it begins as.
+        centre, radius: of the sphere that it begins as.
         inside_out: begin hollow: distances are positive within the sphere, as in a room.
         first_levels: grids that count when the training begins; None is all.
         all_from: share of the training from which on all grids count.
@@ -41,6 +41,7 @@ class HashSdfConfig(HashGridConfig):
     width: PositiveInt = 64
     layers: PositiveInt = 1
     features: NonNegativeInt = 15
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     radius: float = Field(0.5, gt=0, lt=1)
     inside_out: bool = False
     first_levels: PositiveInt | None = None
@@ -123,6 +124,7 @@ class HashField:
     def _sphere(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """A rounded cone of distances that is 0 at the radius, and its gradient."""
         config = self.network.config
-        rounded = (points.square().sum(dim=1) + ROUNDING**2).sqrt()
+        aside = points - points.new_tensor(config.centre)
+        rounded = (aside.square().sum(dim=1) + ROUNDING**2).sqrt()
         sign = -1 if config.inside_out else 1
-        return sign * (rounded - (config.radius**2 + ROUNDING**2) ** 0.5), sign * points / rounded[:, None]
+        return sign * (rounded - (config.radius**2 + ROUNDING**2) ** 0.5), sign * aside / rounded[:, None]
