@@ -148,12 +148,18 @@ def test_a_folder_of_nothing_and_one_of_several_scenes(tmp_path: Path):
     assert surface_recipe(tmp_path / "several", scene="other").data.train == ("other",)
 
 
-def test_a_room_begins_hollow(tmp_path: Path):
+def test_a_room_begins_as_a_hollow_ball_that_holds_its_cameras(tmp_path: Path):
     room = write_seven_scenes(tmp_path / "room", 4)
     for path in room.glob("*.pose.txt"):  # away from the middle, towards walls 1.5 off
         np.savetxt(path, np.loadtxt(path) @ np.diag([-1.0, 1, -1, 1]))
     recipe = surface_recipe(room)
-    assert recipe.method.surface.sdf.inside_out and recipe.method.surface.sdf.radius == 0.9
+    sdf = recipe.method.surface.sdf
+    assert sdf.inside_out and 0.3 <= sdf.radius < 1
+    views = recipe.data.build("train")
+    placed = views[0].unit_to_world[0]
+    centres = torch.stack([(views[i].cam_to_world[0, 0, :3, 3] - placed[:3, 3]) / placed[0, 0] for i in range(4)])
+    assert torch.allclose(centres.mean(dim=0), torch.tensor(sdf.centre).double(), atol=1e-6)
+    assert bool((sdf.build().at(0.0).distance(centres.float()) > 0).all())
     assert not surface_recipe(write_globe(tmp_path / "globe", 4)).method.surface.sdf.inside_out
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from scene3d.config import parse
 from scene3d.data.normalisation import RegionConfig
 from scene3d.data.object_files import read_object
@@ -24,8 +26,11 @@ ENOUGH = 16
 ROOM = 1.4
 """The ball about an object's box is larger by this, for what it stands on."""
 
-HOLLOW = 0.9
-"""Radius of the ball that a room begins as."""
+ELBOW_ROOM = 1.3
+"""The ball that a room begins as reaches farther than its cameras by this: walls are found from near, not from afar."""
+
+HOLLOW = (0.3, 0.9)
+"""Least and largest radius of that ball, units."""
 
 SHARP = 0.62
 """Last exponent of the sharpness without masks: a blur of 0.002."""
@@ -84,18 +89,23 @@ def surface_recipe(
     data |= {"train": [seen.name], "snippets": snippets, "scoring": snippets}
     data["hold_out"] = HOLD_OUT if len(seen.shots) >= ENOUGH else None
     method = _method(masks, steps) if found is None else _object_method(found, steps)
-    if found is None and _within(seen, region):
-        method["surface"]["sdf"] |= {"inside_out": True, "radius": HOLLOW}
+    if found is None:
+        method["surface"]["sdf"] |= _hollow(seen, region)
     tree = {"data": data, "method": method, "train": _training(steps)}
     return parse(Recipe, tree, folder)
 
 
-def _within(scene: Scene, region: dict[str, Any]) -> bool:
-    """Whether most cameras stand in the region of interest, as in a room."""
+def _hollow(scene: Scene, region: dict[str, Any]) -> dict[str, Any]:
+    """A hollow ball about the cameras to begin with, where most of them stand in the region of interest: a room."""
     ball = parse(RegionConfig, region, scene.name).of(scene)
-    centres = [placed[:3, 3] for shot in scene.shots if (placed := view_to_world(shot)) is not None]
-    inside = [float((centre.double() - ball.unit_to_world[:3, 3]).norm()) < ball.radius for centre in centres]
-    return sum(inside) > len(inside) / 2
+    centres = [placed[:3, 3].double() for shot in scene.shots if (placed := view_to_world(shot)) is not None]
+    places = (torch.stack(centres) - ball.unit_to_world[:3, 3]) / ball.radius
+    within = places[places.norm(dim=1) < 1]
+    if len(within) <= len(places) / 2:
+        return {}
+    middle = within.mean(dim=0)
+    reach = ELBOW_ROOM * float((within - middle).norm(dim=1).max())
+    return {"inside_out": True, "centre": middle.tolist(), "radius": min(max(reach, HOLLOW[0]), HOLLOW[1])}
 
 
 def scene_of(folder: Path, name: str | None) -> Scene:

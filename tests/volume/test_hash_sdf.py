@@ -27,14 +27,16 @@ def shaken(config: HashSdfConfig) -> HashSdf:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_it_begins_as_a_sphere(sign: int):
-    field = HashSdfConfig(radius=0.6, inside_out=sign < 0).build().double().at(0.0)
+@pytest.mark.parametrize("centre", [(0.0, 0.0, 0.0), (0.1, -0.2, 0.05)])
+def test_it_begins_as_a_sphere(sign: int, centre: tuple[float, float, float]):
+    field = HashSdfConfig(radius=0.6, centre=centre, inside_out=sign < 0).build().double().at(0.0)
     direction = torch.nn.functional.normalize(torch.randn(50, 3, dtype=torch.float64), dim=1)
-    sample = field(0.6 * direction)
+    middle = torch.tensor(centre, dtype=torch.float64)
+    sample = field(middle + 0.6 * direction)
     torch.testing.assert_close(sample.sdf, torch.zeros(50, dtype=torch.float64))
     # The tip of the cone is rounded, which takes a little of the slope: 0.6 / sqrt(0.6^2 + 0.1^2).
     torch.testing.assert_close(sample.gradient, sign * direction * 0.6 / (0.36 + ROUNDING**2) ** 0.5)
-    inner, outer = (sign * field.distance(r * direction) for r in (0.5, 0.7))
+    inner, outer = (sign * field.distance(middle + r * direction) for r in (0.5, 0.7))
     assert (inner < 0).all() and (outer > 0).all()
     assert isinstance(field, SignedDistance)
 
