@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from scene3d.config import Config
 from scene3d.data.normalisation import RegionConfig
@@ -69,6 +69,8 @@ class SnippetConfig(Config):
         region: what is to be reconstructed. Transforms then are those of the scene's world, in float64, and no longer
             relative to view 0. None is for methods that look at one snippet at a time.
         masks: read where the object is, of every view; a shot without a mask is an error.
+        agreement: pixels of a mask are not valid that see no place in the region which this share of the references'
+            masks hold (`scene3d.data.mask_agreement`); None believes every mask. Training only.
         flip: probability of mirroring a sample; training only.
         jitter: probability of changing its colours; training only.
         pose_noise: how wrong the transforms between instants are made; training only. It shows what a method bears.
@@ -96,6 +98,7 @@ class SnippetConfig(Config):
     held: tuple[int, Literal["alone", "without"]] | None = None
     region: RegionConfig | None = None
     masks: bool = False
+    agreement: float | None = Field(default=None, gt=0, le=1)
     flip: float = Field(default=0.0, ge=0, le=1)
     jitter: float = Field(default=0.0, ge=0, le=1)
     pose_noise: PoseNoiseConfig = PoseNoiseConfig()
@@ -115,6 +118,12 @@ class SnippetConfig(Config):
             if isinstance(view.offset, tuple) and view.offset[0] > view.offset[1]:
                 raise ValueError(f"a range of offsets runs from low to high, got {view.offset}")
         return views
+
+    @model_validator(mode="after")
+    def _agreement_is_of_masks_in_a_region(self) -> SnippetConfig:
+        if self.agreement is not None and (not self.masks or self.region is None or self.random_side):
+            raise ValueError("agreement: expected masks: true, a region and random_side: false with it")
+        return self
 
 
 KITTI_360_VIEWS = (

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from scene3d.data.assembly import Index, Support, assemble, index_scene, sample_name
 from scene3d.data.depth_truth import has_truth, truth_file
 from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
+from scene3d.data.mask_agreement import disputed_pixels
 from scene3d.data.pose_noise import disturb
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
 from scene3d.data.split_files import Sample
@@ -98,6 +101,7 @@ class Snippets(Dataset[Frames]):
             self._items = self._listed(samples)
         if not self._items:
             raise DataError(self._why_empty(scenes))
+        self._disputed = self._compare_masks() if training and config.agreement is not None else {}
 
     def __len__(self) -> int:
         return len(self._items)
@@ -114,6 +118,10 @@ class Snippets(Dataset[Frames]):
         draw = self._draw(index, item, epoch, i % len(self))
         reference, support = self._shots(index, item.frame, draw)
         frames = assemble(index, reference, support, self.config, self._reader)
+        if (disputed := self._disputed.get((item.scene, item.frame))) is not None:
+            assert frames.valid is not None
+            believed = torch.cat([frames.valid[:, :1] & ~disputed, frames.valid[:, 1:]], dim=1)
+            frames = replace(frames, valid=believed)
         if self.training:
             frames = disturb(frames, self.config.pose_noise, draw.random)
         if draw.flip:
@@ -136,6 +144,18 @@ class Snippets(Dataset[Frames]):
         index = self._indices[item.scene]
         shot = index.shots.get((self._views(bool(item.swap))[0].sensor, item.frame))
         return shot or next(s for s in index.scene.shots if s.frame == item.frame)
+
+    def _compare_masks(self) -> dict[tuple[int, int], Tensor]:
+        """What of each reference's mask the others deny."""
+        assert self.config.agreement is not None
+        found: dict[tuple[int, int], Tensor] = {}
+        for scene, index in enumerate(self._indices):
+            frames = [item.frame for item in self._items if item.scene == scene]
+            shots = [index.shots[self.config.views[0].sensor, frame] for frame in frames]
+            assert index.unit_to_world is not None
+            disputed = disputed_pixels(shots, index.unit_to_world, self._reader, self.config.agreement)
+            found |= {(scene, frame): pixels for frame, pixels in zip(frames, disputed, strict=True)}
+        return found
 
     def _listed(self, samples: Sequence[Sample]) -> list[_Item]:
         numbers = {index.scene.name: i for i, index in enumerate(self._indices)}

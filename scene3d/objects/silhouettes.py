@@ -18,12 +18,12 @@ from pydantic import Field
 from torch import Tensor
 
 from scene3d.config import Config
-from scene3d.data.views import ViewReader
+from scene3d.data.views import ViewReader, view_to_world
 from scene3d.errors import DataError
 from scene3d.geometry.boxes import OrientedBox
 from scene3d.geometry.camera import Camera, inside
+from scene3d.geometry.visual_hull import HullView, agreed_hull, hull_silhouette
 from scene3d.objects.graph_cut import min_cut
-from scene3d.objects.hull import agreed_hull, hull_silhouette
 from scene3d.objects.projection import pixels_in, view_of
 from scene3d.objects.region import grown_box
 from scene3d.objects.superpixels import Superpixels, lab_colours, superpixels
@@ -88,6 +88,13 @@ class _Picture:
     strokes: Float[Tensor, "P"]  # noqa: UP037  (in [-1, 1]: points of the background alone, of the object alone)
     outside: Bool[Tensor, "P"]  # noqa: UP037
 
+    @property
+    def placed(self) -> HullView:
+        """The view in the world."""
+        cam_to_world = view_to_world(self.shot)
+        assert cam_to_world is not None
+        return HullView(self.camera, cam_to_world)
+
 
 def silhouettes(
     scene: Scene,
@@ -115,7 +122,7 @@ def silhouettes(
     found = _cut(pictures, strokes, odds, config)
     voxels, edge = _hull(pictures, found, room, config)
     if len(voxels) > 0:
-        shares = [p.patches.share(hull_silhouette(p.shot, p.camera, voxels, edge)) for p in pictures]
+        shares = [p.patches.share(hull_silhouette(p.placed, voxels, edge)) for p in pictures]
         told = [said + config.hull * (2 * share - 1) for said, share in zip(strokes, shares, strict=True)]
         found = _cut(pictures, told, odds, config)
         voxels, edge = _hull(pictures, found, room, config)
@@ -129,8 +136,7 @@ def _hull(
     room: OrientedBox,
     config: SilhouetteConfig,
 ) -> tuple[Float[Tensor, "N 3"], float]:
-    shots, cameras = [p.shot for p in pictures], [p.camera for p in pictures]
-    return agreed_hull(shots, cameras, _masks(pictures, found), room, config.agreement)
+    return agreed_hull([p.placed for p in pictures], _masks(pictures, found), room, config.agreement)
 
 
 def _picture(shot: Shot, region: ObjectRegion, room: OrientedBox, config: SilhouetteConfig) -> _Picture:

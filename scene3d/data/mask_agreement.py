@@ -1,0 +1,61 @@
+"""Where a mask says what the others of its scene deny: a backdrop taken for the object, say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scene3d.data.views import ViewReader, view_camera, view_to_world
+from scene3d.errors import DataError
+from scene3d.geometry.boxes import OrientedBox
+from scene3d.geometry.visual_hull import HullView, agreed_hull, hull_silhouette
+from scene3d.structures.scene import Shot
+
+CELLS = 192
+"""Voxels across the region of interest."""
+
+RIM = 1
+"""Pixels about the hull in which nothing is disputed."""
+
+
+def disputed_pixels(
+    shots: Sequence[Shot], unit_to_world: Float[Tensor, "4 4"], reader: ViewReader, agreement: float
+) -> list[Bool[Tensor, "H W"]]:
+    """Pixels of each shot's mask that see no place which enough of the masks hold.
+
+    Args:
+        shots: each with its mask and transform.
+        unit_to_world: places the unit ball of the region of interest in the world.
+        reader: of the masks.
+        agreement: share of the shots that show a place whose masks must hold it.
+
+    Raises:
+        DataError: a mask cannot be read, or they agree on nothing.
+    """
+    views = []
+    for shot in shots:
+        cam_to_world = view_to_world(shot)
+        assert cam_to_world is not None
+        views.append(HullView(view_camera(shot, reader.height, reader.width), cam_to_world))
+    masks = [reader.mask(shot) for shot in shots]
+    placed = unit_to_world.double().clone()
+    radius = float(placed[0, 0])
+    placed[:3, :3] /= radius
+    box = OrientedBox(box_to_world=placed, half=torch.full((3,), radius, dtype=torch.float64))
+    voxels, edge = agreed_hull(views, masks, box, agreement, CELLS)
+    voxels = voxels[(voxels - placed[:3, 3]).norm(dim=1) < radius]
+    if len(voxels) == 0:
+        raise DataError(
+            f"{shots[0].mask}: expected a place in the region of interest that {agreement:.0%} of {len(shots)} masks "
+            f"hold, got none",
+            hint="agreement: null, or less",
+        )
+    return [mask & ~_grown(hull_silhouette(view, voxels, edge)) for view, mask in zip(views, masks, strict=True)]
+
+
+def _grown(mask: Bool[Tensor, "H W"]) -> Bool[Tensor, "H W"]:
+    """The mask and what lies at its rim."""
+    return torch.nn.functional.max_pool2d(mask[None].float(), 2 * RIM + 1, stride=1, padding=RIM)[0] > 0
