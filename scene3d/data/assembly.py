@@ -35,6 +35,7 @@ class Index:
         shots: by sensor and frame.
         example: one shot of each sensor, for the camera of a view that is absent.
         unit_to_world: places the unit ball of the region of interest; None without one.
+        bounds: corners (min, max) in the world of what the surface is confined to; None for the ball alone.
         found: the object that the region is about; None where it is about none.
     """
 
@@ -44,6 +45,7 @@ class Index:
     voxels: Mapping[int, VoxelFile]
     example: Mapping[str, Shot]
     unit_to_world: Float[Tensor, "4 4"] | None = None
+    bounds: Float[Tensor, "2 3"] | None = None
     found: ObjectRegion | None = None
 
 
@@ -59,7 +61,7 @@ def index_scene(scene: Scene, region: RegionConfig | None = None) -> Index:
     """The same scene with its files found by number.
 
     Raises:
-        DataError: nothing says where the region of interest is.
+        DataError: nothing says where the region of interest is, or what the surface is to be confined to.
     """
     return Index(
         scene=scene,
@@ -68,6 +70,7 @@ def index_scene(scene: Scene, region: RegionConfig | None = None) -> Index:
         voxels={grid.frame: grid for grid in scene.voxels},
         example={shot.sensor: shot for shot in reversed(scene.shots)},
         unit_to_world=None if region is None else region.of(scene).unit_to_world,
+        bounds=None if region is None else region.box(scene),
         found=None if region is None or region.object is None else read_object(region.object),
     )
 
@@ -120,6 +123,7 @@ def assemble(
         cam_to_world=cam_to_world,
         posed=posed,
         unit_to_world=None if index.unit_to_world is None else index.unit_to_world[None],
+        bounds=None if index.bounds is None else index.bounds[None],
         objects=() if index.found is None else (index.found,),
         mask=_masks(shots, reader) if config.masks else None,
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,

@@ -24,6 +24,7 @@ def flip(frames: Frames) -> Frames:
         valid=None if frames.valid is None else frames.valid.flip(-1),
         cam_to_world=None if frames.cam_to_world is None else flip_transform(frames.cam_to_world),
         unit_to_world=None if frames.unit_to_world is None else flip_transform(frames.unit_to_world),
+        bounds=None if frames.bounds is None else _flip_bounds(frames.bounds),
         mask=None if frames.mask is None else frames.mask.flip(-1),
         depth=None if frames.depth is None else frames.depth.flip(-1),
         truth=None if frames.truth is None else frames.truth.flip(-1),
@@ -39,6 +40,13 @@ def _flip_K(K: Float[Tensor, "*batch 3 3"], width: int) -> Float[Tensor, "*batch
     mirrored = K.clone()
     mirrored[..., 0, 2] = width - K[..., 0, 2]
     mirrored[..., 0, 1] = -K[..., 0, 1]
+    return mirrored
+
+
+def _flip_bounds(bounds: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*batch 2 3"]:
+    """The lower end along x becomes the upper one."""
+    mirrored = bounds.clone()
+    mirrored[..., 0] = -bounds[..., 0].flip(-1)
     return mirrored
 
 

@@ -53,6 +53,8 @@ class RegionConfig(Config):
             whatever else is said, and samples carry the object.
         fit: how the ball lies to a box, see `similarity_of_box`.
         margin: the radius is multiplied by it.
+        confined: nothing but the bounds holds any of the surface, which may then not fill the ball about them. For
+            surfaces before a plain background.
     """
 
     source: Source = "auto"
@@ -60,6 +62,7 @@ class RegionConfig(Config):
     object: Path | None = None
     fit: Fit = "within"
     margin: PositiveFloat = 1.0
+    confined: bool = False
 
     def of(self, scene: Scene) -> Similarity:
         """The region of a scene as the unit ball.
@@ -70,9 +73,24 @@ class RegionConfig(Config):
         if self.object is not None:
             box = read_object(self.object).box
             return similarity_of_ball(box.box_to_world[:3, 3], self.margin * float(box.half.norm()))
-        bounds = None if self.bounds is None else torch.tensor(self.bounds, dtype=torch.float64)
-        found = normalise(scene, self.source, bounds=bounds, fit=self.fit)
+        found = normalise(scene, self.source, bounds=self._given(scene), fit=self.fit)
         return similarity_of_ball(found.unit_to_world[:3, 3], self.margin * found.radius)
+
+    def box(self, scene: Scene) -> Float[Tensor, "2 3"] | None:
+        """Corners (min, max) in the world of what a surface of the scene is confined to; None for the ball alone.
+
+        Raises:
+            DataError: it is to be confined and there are no bounds.
+        """
+        if not self.confined:
+            return None
+        bounds = self._given(scene)
+        if bounds is None:
+            raise DataError(f"{scene.name}: expected bounds to confine a surface to, got none", hint="confined: false")
+        return bounds
+
+    def _given(self, scene: Scene) -> Float[Tensor, "2 3"] | None:
+        return scene.bounds if self.bounds is None else torch.tensor(self.bounds, dtype=torch.float64)
 
 
 def normalise(

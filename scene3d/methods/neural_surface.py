@@ -6,6 +6,7 @@ Source: Wang et al., "NeuS: learning neural implicit surfaces by volume renderin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 from scene3d.config import Config
 from scene3d.errors import DataError
 from scene3d.fusion.meshing import MeshingConfig, surface_mesh
+from scene3d.geometry.boxes import OrientedBox
 from scene3d.geometry.depth import ray_lengths
+from scene3d.geometry.se3 import rigid
 from scene3d.losses import LossTerms
 from scene3d.losses.surface import colour_difference, eikonal, silhouette
 from scene3d.methods.surface_config import (
@@ -34,6 +37,7 @@ from scene3d.structures.prediction import SOLID, SurfacePrediction
 from scene3d.structures.solids import Mesh
 from scene3d.volume.background import Background, SphereBackgroundConfig
 from scene3d.volume.image_rays import Aim, ImageRays, all_rays, draw_rays
+from scene3d.volume.object_space import WithinBox
 from scene3d.volume.surface_field import SurfaceConfig, SurfaceField
 from scene3d.volume.surface_occupancy import MarchSamplingConfig, SurfaceOccupancy
 from scene3d.volume.surface_renderer import SurfaceRendering, render_surface
@@ -106,13 +110,15 @@ class SeenRays(NamedTuple):
 class NeuralSurface(nn.Module):
     """Posed images of one scene to its surface.
 
-    The region of interest comes with the frames (`Frames.unit_to_world`) and is kept: it is part of what was learned.
+    The region of interest comes with the frames (`Frames.unit_to_world`, `Frames.bounds`) and is kept: it is part of
+    what was learned.
 
     Args:
         config: see `NeuralSurfaceConfig`.
     """
 
     unit_to_world: Tensor
+    bounds: Tensor
 
     def __init__(self, config: NeuralSurfaceConfig) -> None:
         super().__init__()
@@ -124,6 +130,7 @@ class NeuralSurface(nn.Module):
         refined = config.refinement
         self.cameras = None if refined is None else PoseRefinement(refined.images, refined.fixed)
         self.register_buffer("unit_to_world", torch.eye(4, dtype=torch.float64))
+        self.register_buffer("bounds", torch.zeros(2, 3))
 
     def training_step(self, frames: Frames, step: int) -> LossTerms:
         """Render random rays of the images and compare.
@@ -186,12 +193,15 @@ class NeuralSurface(nn.Module):
         return SeenRays(*(torch.cat(part) for part in zip(*seen, strict=True)))
 
     def mesh(self, config: MeshingConfig = MeshingConfig()) -> Mesh:  # noqa: B008  (frozen)
-        """The surface in the region of interest, in the world.
+        """The surface in the region of interest, in the world; closed where it leaves the box that it is confined to.
 
         Raises:
             DataError: there is none.
         """
-        return surface_mesh(self.surface.field(), self.unit_to_world, config)
+        field, box = self.surface.field(), self._box()
+        if box is not None:
+            field = replace(field, surface=WithinBox(field.surface, box))
+        return surface_mesh(field, self.unit_to_world, config)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The tables of hash grids, the networks, the sharpness and the cameras, each with its factor."""
@@ -212,6 +222,12 @@ class NeuralSurface(nn.Module):
             name = frames.names[0] if frames.names else "frames"
             raise DataError(f"{name}: expected a region of interest, got none", hint="data.snippets.region: {}")
         self.unit_to_world.copy_(frames.unit_to_world[0])
+        if frames.bounds is not None:
+            if self.occupancy is None or self.background is not None:
+                had = f"{self.config.sampling.kind} and {self.config.background.kind}"
+                wanted = "sampling march and a plain background, for a surface that is confined"
+                raise DataError(f"{frames.names[0]}: expected {wanted}, got {had}", hint="region.confined: false")
+            self.bounds.copy_((frames.bounds[0] - self.unit_to_world[:3, 3]) / self.unit_to_world[0, 0])
         known = 0 if self.cameras is None else len(self.cameras.twist)
         if known and (frames.number is None or int(frames.number.max()) >= known):
             got = "none" if frames.number is None else int(frames.number.max())
@@ -270,9 +286,16 @@ class NeuralSurface(nn.Module):
         # Where a ray is sampled is no function of where its camera is: the colour there is.
         origins, directions = origins.detach(), directions.detach()
         if self.occupancy is not None:
-            return self.occupancy.place(field, origins, directions, jitter=jitter)
+            return self.occupancy.place(field, origins, directions, jitter=jitter, box=self._box())
         assert isinstance(self.config.sampling, SurfaceSamplingConfig)
         return place_sections(field.surface.distance, origins, directions, self.config.sampling, jitter=jitter)
+
+    def _box(self) -> OrientedBox | None:
+        """What the surface is confined to, in units; None for the ball."""
+        low, high = self.bounds
+        if not bool((high > low).all()):
+            return None
+        return OrientedBox(box_to_world=rigid(torch.eye(3).to(low), (low + high) / 2), half=(high - low) / 2)
 
     def _around(self) -> Background | None:
         """What is asked where the surface is not."""

@@ -53,6 +53,13 @@ def vars_of(frames: Frames) -> dict[str, object]:
     return {field.name: getattr(frames, field.name) for field in fields(frames)}
 
 
+def test_a_mirrored_box_holds_the_mirrored_points():
+    bounds = torch.tensor([[[-1.0, 0, 2], [3.0, 1, 4]]])
+    nothing = torch.zeros(1, 1, 3, 4, 6), torch.eye(3).expand(1, 1, 3, 3), torch.ones(1, 1, dtype=torch.bool)
+    frames = Frames(image=nothing[0], K=nothing[1], present=nothing[2], bounds=bounds)
+    assert flip(frames).bounds.tolist() == [[[-3.0, 0, 2], [1.0, 1, 4]]]
+
+
 def test_mirroring_twice_is_nothing(tmp_path: Path):
     frames = a_snippet(tmp_path)
     again = flip(flip(frames))

@@ -69,6 +69,15 @@ def test_a_region_of_interest_that_holds_nothing_is_refused(tmp_path: Path):
         normalise(scene, "bounds")
 
 
+def test_a_surface_is_confined_to_bounds_where_there_are_some(tmp_path: Path):
+    (scene,) = read_transforms_json(write_transforms(tmp_path))
+    given = ((-1.0, -1.0, -1.0), (1.0, 2.0, 3.0))
+    assert RegionConfig(bounds=given).box(scene) is None
+    assert RegionConfig(bounds=given, confined=True).box(scene).tolist() == [list(corner) for corner in given]
+    with pytest.raises(DataError, match=r"expected bounds to confine a surface to, got none \(hint: confined: false"):
+        RegionConfig(confined=True).box(scene)
+
+
 def test_cameras_of_real_scenes_find_the_object_that_their_files_name(shared_data: Path):
     for read, folder in ((read_neus, "dtu_scan65_neus_400x300"), (read_middlebury, "middlebury_templeRing")):
         (scene,) = read(shared_data / folder)

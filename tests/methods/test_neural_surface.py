@@ -7,8 +7,10 @@ import torch
 
 from scene3d.errors import DataError
 from scene3d.evaluation.views import silhouette_iou
+from scene3d.fusion.meshing import MeshingConfig
 from scene3d.methods.neural_surface import NeuralSurface, NeuralSurfaceConfig
-from tests.methods.globes import view
+from scene3d.structures.frames import Frames
+from tests.methods.globes import unit_to_world, view
 
 SMALL = {"kind": "hash", "levels": 6, "coarsest": 4, "finest": 64, "table_bits": 12, "width": 32, "radius": 0.3}
 MARCHED = {"kind": "march", "cells": 32, "refresh": 16}
@@ -107,6 +109,33 @@ def test_the_region_is_part_of_what_is_learnt():
     assert torch.equal(method.state_dict()["unit_to_world"], frames.unit_to_world[0])
     with pytest.raises(DataError, match="globe 0: expected a region of interest"):
         method.training_step(replace(frames, unit_to_world=None), 0)
+
+
+def confined(frames: Frames, low: float = -2.0) -> Frames:
+    """To the part of the region, which is half as large again as the ball of radius 3, that lies above `low` in x."""
+    around = unit_to_world()[:3, 3] + torch.tensor([[low, -4.0, -4.0], [4.0, 4.0, 4.0]])
+    return replace(frames, bounds=around[None])
+
+
+def test_a_confined_surface_stays_in_its_box():
+    # Both begin as a ball of radius 1.35 about the middle.
+    free, cut = a_method(10), a_method(10)
+    free.training_step(view(0), 0)
+    cut.training_step(confined(view(0), low=-0.5), 0)
+    assert torch.allclose(cut.state_dict()["bounds"], torch.tensor([[-0.5, -4, -4], [4.0, 4, 4]]) / 4.5, atol=1e-6)
+    low, cell = float(unit_to_world()[0, 3]) - 0.5, 2 * 4.5 / 32
+    assert float(free.mesh(MeshingConfig(cells=32)).vertices[:, 0].amin()) < low - 2 * cell
+    assert float(cut.mesh(MeshingConfig(cells=32)).vertices[:, 0].amin()) > low - cell
+    # A ray along x enters the ball's front at 1 - 0.3 without the box, and is asked from 1 - 0.5 / 4.5 on with it.
+    ray = torch.tensor([[-1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    begins = [float(m._place(m.surface.field(), *ray, jitter=False).surface.begin.amin()) for m in (free, cut)]
+    assert begins[0] < 0.7 and begins[1] == pytest.approx(1 - 0.5 / 4.5, abs=1e-5)
+
+
+def test_a_confined_surface_is_before_a_plain_background():
+    method = a_method(10, background=AROUND, sampling={**MARCHED, "outside": 8})
+    with pytest.raises(DataError, match="globe 0: expected sampling march and a plain background.*march and sphere"):
+        method.training_step(confined(view(0)), 0)
 
 
 def test_masks_and_places_are_asked_for_by_the_name_of_the_view():
