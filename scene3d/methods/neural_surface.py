@@ -228,6 +228,11 @@ class NeuralSurface(nn.Module):
                 wanted = "sampling march and a plain background, for a surface that is confined"
                 raise DataError(f"{frames.names[0]}: expected {wanted}, got {had}", hint="region.confined: false")
             self.bounds.copy_((frames.bounds[0] - self.unit_to_world[:3, 3]) / self.unit_to_world[0, 0])
+            # A ray that enters the box below the surface would see nothing, and nothing would ever change that.
+            first, room = self.config.surface.sdf.radius, float(self.bounds.abs().amin())
+            if first > room:
+                expected = f"surface.sdf.radius of at most {room:.2f}, to begin within the bounds"
+                raise DataError(f"{frames.names[0]}: expected {expected}, got {first}")
         known = 0 if self.cameras is None else len(self.cameras.twist)
         if known and (frames.number is None or int(frames.number.max()) >= known):
             got = "none" if frames.number is None else int(frames.number.max())

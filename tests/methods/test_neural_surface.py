@@ -121,8 +121,9 @@ def test_a_confined_surface_stays_in_its_box():
     # Both begin as a ball of radius 1.35 about the middle.
     free, cut = a_method(10), a_method(10)
     free.training_step(view(0), 0)
-    cut.training_step(confined(view(0), low=-0.5), 0)
-    assert torch.allclose(cut.state_dict()["bounds"], torch.tensor([[-0.5, -4, -4], [4.0, 4, 4]]) / 4.5, atol=1e-6)
+    cut.training_step(confined(view(0)), 0)
+    assert torch.allclose(cut.state_dict()["bounds"], torch.tensor([[-2.0, -4, -4], [4.0, 4, 4]]) / 4.5, atol=1e-6)
+    cut.bounds[0, 0] = -0.5 / 4.5
     low, cell = float(unit_to_world()[0, 3]) - 0.5, 2 * 4.5 / 32
     assert float(free.mesh(MeshingConfig(cells=32)).vertices[:, 0].amin()) < low - 2 * cell
     assert float(cut.mesh(MeshingConfig(cells=32)).vertices[:, 0].amin()) > low - cell
@@ -130,6 +131,11 @@ def test_a_confined_surface_stays_in_its_box():
     ray = torch.tensor([[-1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
     begins = [float(m._place(m.surface.field(), *ray, jitter=False).surface.begin.amin()) for m in (free, cut)]
     assert begins[0] < 0.7 and begins[1] == pytest.approx(1 - 0.5 / 4.5, abs=1e-5)
+
+
+def test_a_confined_surface_begins_in_its_box():
+    with pytest.raises(DataError, match="globe 0: expected surface.sdf.radius of at most 0.22, to begin .* got 0.3"):
+        a_method(10).training_step(confined(view(0), low=-1.0), 0)
 
 
 def test_a_confined_surface_is_before_a_plain_background():
