@@ -83,7 +83,12 @@ def test_what_is_found_out_of_a_folder(globe: Path, tmp_path: Path):
     recipe = surface_recipe(globe, longest=24)
     assert (recipe.data.snippets.height, recipe.data.snippets.width) == (18, 24)
     assert recipe.data.snippets.masks and recipe.method.background.kind == "plain"
+    # A cube's faces are 0.58 of the way to its corners.
+    assert recipe.data.snippets.region.confined and recipe.method.surface.sdf.radius == pytest.approx(
+        0.9 * 3**-0.5, abs=0.02
+    )
     bare = surface_recipe(write_globe(tmp_path / "bare", 4, masks=False))
+    assert not bare.data.snippets.region.confined
     assert not bare.data.snippets.masks and bare.method.background.kind == "hash"
     assert bare.data.hold_out is None
 

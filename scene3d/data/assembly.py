@@ -48,6 +48,14 @@ class Index:
     bounds: Float[Tensor, "2 3"] | None = None
     found: ObjectRegion | None = None
 
+    def region_bounds(self) -> Float[Tensor, "2 3"]:
+        """Corners (min, max) in the world of the box that holds the region of interest."""
+        if self.bounds is not None:
+            return self.bounds
+        assert self.unit_to_world is not None
+        radius = self.unit_to_world[0, 0]
+        return torch.stack([self.unit_to_world[:3, 3] - radius, self.unit_to_world[:3, 3] + radius])
+
 
 class Support(NamedTuple):
     """A view beside the reference: its camera, how many frames later, and the shot, where the drive has it."""

@@ -11,24 +11,25 @@ from torch import Tensor
 from scene3d.data.views import ViewReader, view_camera, view_to_world
 from scene3d.errors import DataError
 from scene3d.geometry.boxes import OrientedBox
+from scene3d.geometry.se3 import rigid
 from scene3d.geometry.visual_hull import HullView, agreed_hull, hull_silhouette
 from scene3d.structures.scene import Shot
 
 CELLS = 192
-"""Voxels across the region of interest."""
+"""Voxels along the longest edge of the bounds."""
 
 RIM = 1
 """Pixels about the hull in which nothing is disputed."""
 
 
 def disputed_pixels(
-    shots: Sequence[Shot], unit_to_world: Float[Tensor, "4 4"], reader: ViewReader, agreement: float
+    shots: Sequence[Shot], bounds: Float[Tensor, "2 3"], reader: ViewReader, agreement: float
 ) -> list[Bool[Tensor, "H W"]]:
     """Pixels of each shot's mask that see no place which enough of the masks hold.
 
     Args:
         shots: each with its mask and transform.
-        unit_to_world: places the unit ball of the region of interest in the world.
+        bounds: corners (min, max) in the world of what holds the object.
         reader: of the masks.
         agreement: share of the shots that show a place whose masks must hold it.
 
@@ -41,16 +42,13 @@ def disputed_pixels(
         assert cam_to_world is not None
         views.append(HullView(view_camera(shot, reader.height, reader.width), cam_to_world))
     masks = [reader.mask(shot) for shot in shots]
-    placed = unit_to_world.double().clone()
-    radius = float(placed[0, 0])
-    placed[:3, :3] /= radius
-    box = OrientedBox(box_to_world=placed, half=torch.full((3,), radius, dtype=torch.float64))
+    low, high = bounds.double()
+    box = OrientedBox(box_to_world=rigid(torch.eye(3).double(), (low + high) / 2), half=(high - low) / 2)
     voxels, edge = agreed_hull(views, masks, box, agreement, CELLS)
-    voxels = voxels[(voxels - placed[:3, 3]).norm(dim=1) < radius]
     if len(voxels) == 0:
         raise DataError(
             f"{shots[0].mask}: expected a place in the region of interest that {agreement:.0%} of {len(shots)} masks "
-            f"hold, got none",
+            "hold, got none",
             hint="agreement: null, or less",
         )
     return [mask & ~_grown(hull_silhouette(view, voxels, edge)) for view, mask in zip(views, masks, strict=True)]

@@ -53,7 +53,7 @@ class RegionConfig(Config):
             whatever else is said, and samples carry the object.
         fit: how the ball lies to a box, see `similarity_of_box`.
         margin: the radius is multiplied by it.
-        confined: nothing but the bounds holds any of the surface, which may then not fill the ball about them. For
+        confined: what of the ball lies outside of the bounds is to be empty (`Frames.bounds`). For
             surfaces before a plain background.
     """
 

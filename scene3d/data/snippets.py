@@ -152,8 +152,7 @@ class Snippets(Dataset[Frames]):
         for scene, index in enumerate(self._indices):
             frames = [item.frame for item in self._items if item.scene == scene]
             shots = [index.shots[self.config.views[0].sensor, frame] for frame in frames]
-            assert index.unit_to_world is not None
-            disputed = disputed_pixels(shots, index.unit_to_world, self._reader, self.config.agreement)
+            disputed = disputed_pixels(shots, index.region_bounds(), self._reader, self.config.agreement)
             found |= {(scene, frame): pixels for frame, pixels in zip(frames, disputed, strict=True)}
         return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scene3d.geometry.boxes import OrientedBox
@@ -46,23 +46,34 @@ def agreed_hull(
     edge = float(2 * box.half.amax() / cells)
     axes = [torch.arange(-float(h) + edge / 2, float(h), edge, dtype=torch.float64) for h in box.half]
     layers = max(AT_ONCE // (len(axes[1]) * len(axes[2])), 1)
-    parts = [torch.cartesian_prod(some, *axes[1:]) for some in axes[0].split(layers)]
-    return torch.cat([_agreed(transform(box.box_to_world.double(), p), views, masks, agreement) for p in parts]), edge
+    found = []
+    for some in axes[0].split(layers):
+        voxels = torch.cartesian_prod(some, *axes[1:])
+        votes, voters = (torch.zeros(len(voxels)) for _ in range(2))
+        for view, mask in zip(views, masks, strict=True):
+            pixel, seen = _pixels(view, box, voxels.float())
+            voters += seen
+            votes += seen & mask.flatten()[pixel]
+            # So many votes against are too many, whatever the other views say.
+            open_ = voters - votes <= (1 - agreement) * len(views) + 0.5
+            voxels, votes, voters = voxels[open_], votes[open_], voters[open_]
+        kept = (voters > 0) & (votes >= agreement * voters)
+        found.append(transform(box.box_to_world.double(), voxels[kept]))
+    return torch.cat(found), edge
 
 
-def _agreed(
-    voxels: Float[Tensor, "N 3"],
-    views: Sequence[HullView],
-    masks: Sequence[Bool[Tensor, "H W"]],
-    agreement: float,
-) -> Float[Tensor, "M 3"]:
-    """Those of the voxels that enough silhouettes hold."""
-    votes, voters = (torch.zeros(len(voxels), dtype=torch.float64) for _ in range(2))
-    for view, mask in zip(views, masks, strict=True):
-        column, row, seen = _cells(view, voxels)
-        voters += seen
-        votes[seen] += mask[row[seen], column[seen]].double()
-    return voxels[(voters > 0) & (votes >= agreement * voters)]
+def _pixels(
+    view: HullView, box: OrientedBox, points_box: Float[Tensor, "N 3"]
+) -> tuple[Int[Tensor, "N"], Bool[Tensor, "N"]]:  # noqa: UP037
+    """Flat index of the pixel that each point of a box falls into, 0 where there is none, and whether there is one."""
+    camera = view.camera
+    box_to_cam = invert(view.cam_to_world.double()) @ box.box_to_world.double()
+    # One product for millions of points: from the middle of the box, which may be far from that of the world.
+    box_to_image = (camera.K.double() @ box_to_cam[:3]).float()
+    x, y, depth = (points_box @ box_to_image[:, :3].mT + box_to_image[:, 3]).unbind(dim=1)
+    column, row = (each.div(depth).nan_to_num(-1).floor().clamp(-1, 1e6).long() for each in (x, y))
+    seen = (depth > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    return torch.where(seen, row * camera.width + column, 0), seen
 
 
 def hull_silhouette(view: HullView, voxels: Float[Tensor, "N 3"], edge: float) -> Bool[Tensor, "H W"]:

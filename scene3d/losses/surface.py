@@ -24,6 +24,11 @@ def eikonal(gradients: Float[Tensor, "N 3"]) -> Float[Tensor, ""]:
     return (gradients.norm(dim=1) - 1).square().sum() / max(len(gradients), 1)
 
 
+def emptiness(sdf: Float[Tensor, "N"]) -> Float[Tensor, ""]:  # noqa: UP037
+    """Mean depth below the surface of points that are to be outside of it; 0 of no point."""
+    return (-sdf).clamp(min=0).sum() / max(len(sdf), 1)
+
+
 def silhouette(opacity: Float[Tensor, "R"], mask: Bool[Tensor, "R"]) -> Float[Tensor, ""]:  # noqa: UP037
     """Binary cross entropy of opacities in [0, 1] against where the object is."""
     clamped = opacity.clamp(CERTAIN, 1 - CERTAIN)

@@ -21,7 +21,7 @@ from scene3d.geometry.boxes import OrientedBox
 from scene3d.geometry.depth import ray_lengths
 from scene3d.geometry.se3 import rigid
 from scene3d.losses import LossTerms
-from scene3d.losses.surface import colour_difference, eikonal, silhouette
+from scene3d.losses.surface import colour_difference, eikonal, emptiness, silhouette
 from scene3d.methods.surface_config import (
     BackgroundConfig,
     PlainBackgroundConfig,
@@ -156,6 +156,10 @@ class NeuralSurface(nn.Module):
             "eikonal": eikonal(torch.cat([seen.gradients[seen.inside], seen.beside.gradient])),
         }
         weights = {"colour": 1.0, "eikonal": config.loss.eikonal}
+        box = self._box()
+        if box is not None:
+            terms["empty"] = emptiness(seen.beside.sdf[~box.contains(beside)])
+            weights["empty"] = config.loss.empty
         if rays.mask is not None and config.loss.mask:
             terms["mask"] = silhouette(seen.surface.clamp(0, 1), rays.mask)
             weights["mask"] = config.loss.mask
@@ -223,16 +227,11 @@ class NeuralSurface(nn.Module):
             raise DataError(f"{name}: expected a region of interest, got none", hint="data.snippets.region: {}")
         self.unit_to_world.copy_(frames.unit_to_world[0])
         if frames.bounds is not None:
-            if self.occupancy is None or self.background is not None:
-                had = f"{self.config.sampling.kind} and {self.config.background.kind}"
-                wanted = "sampling march and a plain background, for a surface that is confined"
+            if self.background is not None or not self.config.loss.points:
+                had = f"background.kind {self.config.background.kind}, loss.points {self.config.loss.points}"
+                wanted = "a plain background and loss.points, for a surface that is confined"
                 raise DataError(f"{frames.names[0]}: expected {wanted}, got {had}", hint="region.confined: false")
             self.bounds.copy_((frames.bounds[0] - self.unit_to_world[:3, 3]) / self.unit_to_world[0, 0])
-            # A ray that enters the box below the surface would see nothing, and nothing would ever change that.
-            first, room = self.config.surface.sdf.radius, float(self.bounds.abs().amin())
-            if first > room:
-                expected = f"surface.sdf.radius of at most {room:.2f}, to begin within the bounds"
-                raise DataError(f"{frames.names[0]}: expected {expected}, got {first}")
         known = 0 if self.cameras is None else len(self.cameras.twist)
         if known and (frames.number is None or int(frames.number.max()) >= known):
             got = "none" if frames.number is None else int(frames.number.max())
@@ -291,7 +290,7 @@ class NeuralSurface(nn.Module):
         # Where a ray is sampled is no function of where its camera is: the colour there is.
         origins, directions = origins.detach(), directions.detach()
         if self.occupancy is not None:
-            return self.occupancy.place(field, origins, directions, jitter=jitter, box=self._box())
+            return self.occupancy.place(field, origins, directions, jitter=jitter)
         assert isinstance(self.config.sampling, SurfaceSamplingConfig)
         return place_sections(field.surface.distance, origins, directions, self.config.sampling, jitter=jitter)
 

@@ -41,6 +41,7 @@ class SurfaceLossConfig(Config):
     Attributes:
         eikonal: that the gradient of the distance has length 1.
         mask: of the silhouette, where the images have masks; 0 for none.
+        empty: that nothing lies outside of the bounds that the surface is confined to.
         points: random ones in the unit ball where the eikonal term is asked for besides those along the rays.
         depth: that depth agrees with the frames' up to a scale and a shift an image (MonoSDF's published weight is
             0.1); 0 for none. Needs `data.snippets.depth`.
@@ -50,6 +51,7 @@ class SurfaceLossConfig(Config):
 
     eikonal: float = Field(0.1, ge=0)
     mask: float = Field(0.1, ge=0)
+    empty: float = Field(10.0, ge=0)
     points: NonNegativeInt = 0
     depth: float = Field(0.0, ge=0)
     normals: float = Field(0.0, ge=0)

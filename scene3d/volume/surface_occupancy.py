@@ -15,7 +15,6 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from scene3d.config import Config
-from scene3d.geometry.boxes import OrientedBox
 from scene3d.ops.grid_march import March, grid_march, pack_occupancy
 from scene3d.volume.surface_field import SurfaceField
 from scene3d.volume.surface_sampling import RaySections, ball_limits, outside_distances, ray_of
@@ -112,7 +111,6 @@ class SurfaceOccupancy(nn.Module):
         directions: Float[Tensor, "R 3"],
         *,
         jitter: torch.Generator | bool,
-        box: OrientedBox | None = None,
     ) -> RaySections:
         """Even sections of rays in occupied cells of the unit ball, and beyond it where a background is sampled.
 
@@ -120,14 +118,9 @@ class SurfaceOccupancy(nn.Module):
             field: whose sharpness says how long the sections are.
             origins, directions: of the rays; directions of length 1.
             jitter: True, or a generator, moves the sections of each ray by up to half of one either way (training).
-            box: the surface lies in it; None is the ball.
         """
         near, far = ball_limits(origins, directions)
-        first, last = near, far
-        if box is not None:
-            enters, leaves = box.crossed(origins, directions)
-            first, last = torch.maximum(near, enters), torch.minimum(far, leaves)
-        sections = self.march(field, origins, directions, first, last, jitter=jitter)
+        sections = self.march(field, origins, directions, near, far, jitter=jitter)
         if not self.config.outside:
             return RaySections(sections, None)
         beyond = outside_distances(far.clamp(min=NEAREST), self.config.outside, 0.0, jitter=jitter)

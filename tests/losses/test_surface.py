@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from scene3d.losses.surface import colour_difference, eikonal, silhouette
+from scene3d.losses.surface import colour_difference, eikonal, emptiness, silhouette
 
 
 def test_gradients_of_length_one_cost_nothing():
@@ -28,3 +28,8 @@ def test_certain_opacities_are_not_pushed_further():
 
 def test_colours_differ_by_their_mean():
     assert colour_difference(torch.zeros(2, 3), torch.tensor([[0.3, 0, 0], [0, 0.3, 0]])) == pytest.approx(0.1)
+
+
+def test_what_is_to_be_empty_is_judged_by_how_deep_it_lies():
+    assert float(emptiness(torch.tensor([0.5, -0.2, -0.4, 0.0]))) == pytest.approx(0.15)
+    assert float(emptiness(torch.zeros(0))) == 0

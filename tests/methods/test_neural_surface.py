@@ -111,37 +111,40 @@ def test_the_region_is_part_of_what_is_learnt():
         method.training_step(replace(frames, unit_to_world=None), 0)
 
 
-def confined(frames: Frames, low: float = -2.0) -> Frames:
-    """To the part of the region, which is half as large again as the ball of radius 3, that lies above `low` in x."""
-    around = unit_to_world()[:3, 3] + torch.tensor([[low, -4.0, -4.0], [4.0, 4.0, 4.0]])
+def confined(frames: Frames, low: float = -1.0) -> Frames:
+    """To the part of the region, a ball of radius 4.5, that lies above `low` in x from the middle."""
+    around = unit_to_world()[:3, 3] + torch.tensor([[low, -4.5, -4.5], [4.5, 4.5, 4.5]])
     return replace(frames, bounds=around[None])
 
 
-def test_a_confined_surface_stays_in_its_box():
-    # Both begin as a ball of radius 1.35 about the middle.
-    free, cut = a_method(10), a_method(10)
-    free.training_step(view(0), 0)
-    cut.training_step(confined(view(0)), 0)
-    assert torch.allclose(cut.state_dict()["bounds"], torch.tensor([[-2.0, -4, -4], [4.0, 4, 4]]) / 4.5, atol=1e-6)
-    cut.bounds[0, 0] = -0.5 / 4.5
-    low, cell = float(unit_to_world()[0, 3]) - 0.5, 2 * 4.5 / 32
-    assert float(free.mesh(MeshingConfig(cells=32)).vertices[:, 0].amin()) < low - 2 * cell
-    assert float(cut.mesh(MeshingConfig(cells=32)).vertices[:, 0].amin()) > low - cell
-    # A ray along x enters the ball's front at 1 - 0.3 without the box, and is asked from 1 - 0.5 / 4.5 on with it.
-    ray = torch.tensor([[-1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
-    begins = [float(m._place(m.surface.field(), *ray, jitter=False).surface.begin.amin()) for m in (free, cut)]
-    assert begins[0] < 0.7 and begins[1] == pytest.approx(1 - 0.5 / 4.5, abs=1e-5)
+def test_a_confined_surface_leaves_what_is_outside_of_its_bounds_empty():
+    # The masks show a ball of radius 3 all the same: half of what is outside of the bounds is to be solid for them.
+    low, deepest = float(unit_to_world()[0, 3]) - 1.0, {}
+    for name in ("free", "confined"):
+        method = a_method(100)
+        for step in range(100):
+            frames = view(5 * step % 12)
+            if step == 0:
+                optimiser = torch.optim.Adam(method.parameters(), lr=5e-3)
+            optimiser.zero_grad()
+            method.training_step(frames if name == "free" else confined(frames), step).total().backward()
+            optimiser.step()
+        asked = torch.tensor([[-2.0, 0, 0], [-1.5, 1.0, 0], [-1.5, 0, -1.0]]) / 4.5
+        with torch.no_grad():
+            deepest[name] = float(method.surface.field().surface.distance(asked).amin())
+        if name == "confined":
+            vertices = method.mesh(MeshingConfig(cells=32)).vertices
+            assert float(vertices[:, 0].amin()) > low - 2 * 4.5 / 32
+    assert deepest["free"] < -0.1 and deepest["confined"] > -0.02
+    assert torch.allclose(method.state_dict()["bounds"], torch.tensor([[-1.0, -4.5, -4.5], [4.5] * 3]) / 4.5, atol=1e-6)
 
 
-def test_a_confined_surface_begins_in_its_box():
-    with pytest.raises(DataError, match="globe 0: expected surface.sdf.radius of at most 0.22, to begin .* got 0.3"):
-        a_method(10).training_step(confined(view(0), low=-1.0), 0)
-
-
-def test_a_confined_surface_is_before_a_plain_background():
+def test_a_confined_surface_is_before_a_plain_background_and_looked_at_aside():
     method = a_method(10, background=AROUND, sampling={**MARCHED, "outside": 8})
-    with pytest.raises(DataError, match="globe 0: expected sampling march and a plain background.*march and sphere"):
+    with pytest.raises(DataError, match="globe 0: expected a plain background and .* got background.kind sphere"):
         method.training_step(confined(view(0)), 0)
+    with pytest.raises(DataError, match="globe 0: .* loss.points 0"):
+        a_method(10, loss={"points": 0}).training_step(confined(view(0)), 0)
 
 
 def test_masks_and_places_are_asked_for_by_the_name_of_the_view():
