@@ -28,6 +28,8 @@ def flip(frames: Frames) -> Frames:
         depth=None if frames.depth is None else frames.depth.flip(-1),
         truth=None if frames.truth is None else frames.truth.flip(-1),
         hint=None if frames.hint is None else frames.hint.flip(-1),
+        cue_depth=None if frames.cue_depth is None else frames.cue_depth.flip(-1),
+        cue_normals=None if frames.cue_normals is None else _flip_normals(frames.cue_normals),
         labels=None if frames.labels is None else frames.labels.flip(-1),
         voxels=None if frames.voxels is None else frames.voxels.flip(2),
         grid_to_cam=None if frames.grid_to_cam is None else _flip_grid(frames.grid_to_cam),
@@ -40,6 +42,10 @@ def _flip_K(K: Float[Tensor, "*batch 3 3"], width: int) -> Float[Tensor, "*batch
     mirrored[..., 0, 2] = width - K[..., 0, 2]
     mirrored[..., 0, 1] = -K[..., 0, 1]
     return mirrored
+
+
+def _flip_normals(normals: Float[Tensor, "*batch 3 H W"]) -> Float[Tensor, "*batch 3 H W"]:
+    return normals.flip(-1) * normals.new_tensor([-1.0, 1.0, 1.0])[:, None, None]
 
 
 def _flip_grid(grid_to_cam: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
