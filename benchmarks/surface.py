@@ -25,7 +25,7 @@ from scene3d.engine.learner import Learner
 from scene3d.engine.surface_files import write_surface
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
-from scene3d.recipe import Recipe, evaluate, found_object, load, load_recipe, surface_recipe, train
+from scene3d.recipe import Recipe, TrueSurface, evaluate, found_object, load, load_recipe, surface_recipe, train
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "surface"
@@ -84,7 +84,7 @@ def _shapes(options: argparse.Namespace) -> None:
             write_shape(name, folder, bunny or Path())
         recipe = surface_recipe(folder, masks=False, steps=3000)
         run = train(recipe, options.out / f"run_{name}", device="cpu")
-        report = evaluate(run, device="cpu", mesh=folder / "true.ply")
+        report = evaluate(run, device="cpu", surface=TrueSurface(file=folder / "true.ply"))
         table = next(table for table in report.tables if table.title == "surface")
         diagonal = float(table.note.rsplit(" ", 1)[1])
         chamfer, f_score = (report.figure("surface", "ours", name) for name in ("Chamfer", "F-score"))
