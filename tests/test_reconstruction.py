@@ -141,6 +141,10 @@ def test_a_mask_without_anything_in_it_is_named(tmp_path: Path):
 def test_a_folder_of_nothing_and_one_of_several_scenes(tmp_path: Path):
     with pytest.raises(DataError, match="expected photographs, or a KITTI"):
         reconstruct(tmp_path, tmp_path / "out")
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "cameras.txt").touch()
+    with pytest.raises(DataError, match="0: expected photographs, got a COLMAP model without them.*holds images/"):
+        reconstruct(tmp_path / "0", tmp_path / "out")
     write_globe(tmp_path / "several" / "one", 4)
     write_globe(tmp_path / "several" / "other", 4)
     with pytest.raises(UsageError, match=r"expected the name of one of its scenes, got none \(hint: one, other"):
