@@ -74,7 +74,7 @@ def check_cues(config: CuesConfig, shots: Iterable[Shot]) -> None:
                     path,
                     expected=f"{kind} of {shot.image.name}",
                     got="no such file",
-                    hint=f"cues.kinds: {others} does without" if others else "cues: null does without",
+                    hint=f"cues.kinds: [{others[0]}] does without" if others else "cues: null does without",
                 )
 
 

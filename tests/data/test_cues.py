@@ -119,7 +119,9 @@ def test_a_folder_that_lacks_a_guess_is_refused_before_the_first_step(tmp_path: 
         sampled(scene, {"folder": folder})
     write_cues(folder, STEMS[:2])
     (folder / "0001_normal.npy").unlink()
-    with pytest.raises(DataError, match=r"0001_normal.npy: expected normals of 0001.png, got no such file"):
+    with pytest.raises(
+        DataError, match=r"0001_normal.npy: expected normals of 0001.png, got no such file.*kinds: \[depth\]"
+    ):
         sampled(scene, {"folder": folder})
     with pytest.raises(DataError, match=r"0002_depth.npy: expected depth of 0002.png"):
         sampled(scene, {"folder": folder, "kinds": ["depth"]})
