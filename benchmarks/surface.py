@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from measure import run_parts
+from surface_curves import ENCODINGS, curve, draw_curves, print_curves, step_seconds
 from surface_shapes import SHAPES, write_shape
 from temple_masks import write_masked
 
-from scene3d.data.loading import ResumableSampler, loader
 from scene3d.data.middlebury import read_middlebury
-from scene3d.engine.checkpoint import load_checkpoint
-from scene3d.engine.learner import Learner
 from scene3d.engine.surface_files import write_surface
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
-from scene3d.recipe import Recipe, evaluate, found_object, load, load_recipe, surface_recipe, train
+from scene3d.recipe import Recipe, TrueSurface, evaluate, found_object, load, load_recipe, surface_recipe, train
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "surface"
@@ -42,6 +38,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the real data")
+    parser.add_argument("--seconds", type=float, default=600, help="CPU time of each encoding in `curves`")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench_surface")
     return parser.parse_args()
 
@@ -54,23 +51,9 @@ def _steps(options: argparse.Namespace) -> None:
     cost = {}
     for name, config, warm, timed in (("hash grid", "dtu_masks", 300, 50), ("published", "dtu_published", 0, 2)):
         recipe = load_recipe(CONFIGS / f"{config}.yaml", [f"data.root={data}"])
-        cost[name] = _step_seconds(recipe, warm, timed)
+        cost[name] = step_seconds(recipe, warm, timed)
         print(f"{name}: {cost[name]:.3f} CPU seconds a step of {recipe.method.rays} rays")
     print(f"ratio {cost['published'] / cost['hash grid']:.0f} (asked 100)")
-
-
-def _step_seconds(recipe: Recipe, warm: int, timed: int) -> float:
-    """Mean CPU time of some steps after others."""
-    torch.manual_seed(0)
-    data = recipe.data.build("train")
-    learner = Learner(recipe.method.build(), recipe.train.optim, device=torch.device("cpu"))
-    batches = iter(loader(data, 1, ResumableSampler(len(data))))
-    for step in range(warm):
-        learner.step(batches, step, 1e-2)
-    start = time.process_time()
-    for step in range(warm, warm + timed):
-        learner.step(batches, step, recipe.train.optim.rate)
-    return (time.process_time() - start) / timed
 
 
 def _shapes(options: argparse.Namespace) -> None:
@@ -84,7 +67,7 @@ def _shapes(options: argparse.Namespace) -> None:
             write_shape(name, folder, bunny or Path())
         recipe = surface_recipe(folder, masks=False, steps=3000)
         run = train(recipe, options.out / f"run_{name}", device="cpu")
-        report = evaluate(run, device="cpu", mesh=folder / "true.ply")
+        report = evaluate(run, device="cpu", surface=TrueSurface(file=folder / "true.ply"))
         table = next(table for table in report.tables if table.title == "surface")
         diagonal = float(table.note.rsplit(" ", 1)[1])
         chamfer, f_score = (report.figure("surface", "ours", name) for name in ("Chamfer", "F-score"))
@@ -146,38 +129,18 @@ def _kitchen(options: argparse.Namespace) -> None:
 
 
 def _curves(options: argparse.Namespace) -> None:
-    """PSNR in the mask against CPU time, both encodings, as a picture"""
-    import matplotlib.pyplot as plt
-
+    """DTU scan65 with its masks: PSNR in them against CPU time, both encodings, the same time for each (--seconds)"""
     data = options.shared / "dtu_scan65_neus_400x300"
     if _missing(data):
         return
-    figure, axes = plt.subplots(figsize=(6, 4))
-    for name, config, steps, every in (("hash grid", "dtu_masks", 3000, 300), ("published", "dtu_published", 60, 10)):
-        changes = [f"data.root={data}", f"train.save_every={every}", "train.keep=100", f"train.steps={steps}"]
-        # The published warm-up alone would take longer than all of this.
-        changes += [] if name == "hash grid" else ["train.optim.warm_up=10"]
-        recipe = load_recipe(CONFIGS / f"{config}.yaml", [*changes, f"method.steps={steps}", "evaluate.frames=3"])
-        run = train(recipe, options.out / f"curve_{config}", device="cpu")
-        points = [_point(path, recipe) for path in sorted((run / "checkpoints").glob("*.pt"))]
-        axes.plot(*zip(*points, strict=True), marker="o", label=name)
-        print(name, json.dumps([[round(value, 2) for value in point] for point in points]))
-    axes.set_xlabel("CPU seconds, one core")
-    axes.set_ylabel("PSNR in the mask, dB, 3 held-out views")
-    axes.legend()
-    figure.savefig(options.out / "psnr_against_time.png", dpi=120, bbox_inches="tight")
-    print(f"wrote {options.out / 'psnr_against_time.png'}")
-
-
-def _point(path: Path, recipe: Recipe) -> tuple[float, float]:
-    """CPU seconds and in-mask PSNR of a checkpoint."""
-    from scene3d.engine.evaluator import evaluate as score
-
-    state = load_checkpoint(path)
-    method = recipe.method.build()
-    method.load_state_dict(state["learner"]["method"])
-    report = score(method.eval(), recipe.data.build("val"), recipe.evaluate)
-    return state["cpu_seconds"], report.figure("rendered views", "ours", "PSNR in mask")
+    out = options.out / f"curves_{options.seconds:g}s"
+    curves = {
+        name: curve(CONFIGS / f"{config}.yaml", data, out / config, options.seconds)
+        for name, config in ENCODINGS.items()
+    }
+    print_curves(curves)
+    draw_curves(curves, out / "psnr_against_time.png")
+    print(f"wrote {out / 'psnr_against_time.png'}")
 
 
 def _scored(options: argparse.Namespace, name: str, config: str, data: Path, changes: list[str]) -> Path:

@@ -17,7 +17,7 @@ from scene3d.errors import DataError, MissingExtraError, UsageError
 from scene3d.evaluation.views import silhouette_iou
 from scene3d.fusion.mesh_cleaning import CleaningConfig
 from scene3d.fusion.meshing import MeshingConfig
-from scene3d.recipe import Recipe, evaluate, found_object, load, reconstruct, surface_recipe, train
+from scene3d.recipe import Recipe, TrueSurface, evaluate, found_object, load, reconstruct, surface_recipe, train
 from tests.data.photograph_trees import write_seven_scenes
 from tests.globe_tree import write_globe
 from tests.methods.globes import CENTRE, RADIUS
@@ -146,6 +146,10 @@ def test_a_mask_without_anything_in_it_is_named(tmp_path: Path):
 def test_a_folder_of_nothing_and_one_of_several_scenes(tmp_path: Path):
     with pytest.raises(DataError, match="expected photographs, or a KITTI"):
         reconstruct(tmp_path, tmp_path / "out")
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "cameras.txt").touch()
+    with pytest.raises(DataError, match="0: expected photographs, got a COLMAP model without them.*holds images/"):
+        reconstruct(tmp_path / "0", tmp_path / "out")
     write_globe(tmp_path / "several" / "one", 4)
     write_globe(tmp_path / "several" / "other", 4)
     with pytest.raises(UsageError, match=r"expected the name of one of its scenes, got none \(hint: one, other"):
@@ -220,6 +224,12 @@ def test_a_run_is_scored_against_a_mesh(globe: Path, tmp_path: Path):
     ball = trimesh.creation.icosphere(subdivisions=4, radius=RADIUS)
     ball.vertices += CENTRE.numpy()
     ball.export(tmp_path / "ball.ply")
-    report = evaluate(run, device="cpu", mesh=tmp_path / "ball.ply", threshold=0.3)
+    report = evaluate(run, device="cpu", surface=TrueSurface(file=tmp_path / "ball.ply", threshold=0.3))
     assert report.figure("surface", "ours", "Chamfer") < 0.3
     assert report.figure("surface", "ours", "F-score") > 0.8
+    cut = TrueSurface(file=tmp_path / "ball.ply", threshold=0.3, cleaning=CleaningConfig(dilation=2.0, seen=1))
+    table = evaluate(run, device="cpu", surface=cut).tables[-1]
+    assert "cut by masks grown by 2 pixels, seen by 1 or more cameras" in table.note
+    assert table.rows["ours"][2] < 0.3
+    with pytest.raises(UsageError, match="expected data with masks to cut a surface by, got data without"):
+        evaluate(run, device="cpu", surface=cut, changes=["data.snippets.masks=false", "data.scoring.masks=false"])

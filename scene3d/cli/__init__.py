@@ -26,6 +26,7 @@ VERBS = {
     "drive": "scene3d.cli.drive:drive",
     "evaluate": "scene3d.cli.evaluate:evaluate",
     "results": "scene3d.cli.results:results",
+    "surface": "scene3d.cli.surface:surface",
     "trajectory": "scene3d.cli.trajectory:trajectory",
     "show": "scene3d.cli.show:show",
     "data make-street": "scene3d.cli.data:make_street",

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scene3d.data.cues import CueKind
 from scene3d.data.depth_truth import measure_truth, read_truth
 from scene3d.data.kitti_files import read_scan
 from scene3d.data.normalisation import RegionConfig
@@ -119,6 +120,7 @@ def assemble(
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
     points = _points(reference, index) if config.wants("points") else None
     scans, scan_to_cam = _scans(reference, index, config.scans)
+    cue_depth = _cues(shots, "depth", config, reader)
     grid_to_cam = None if grid is None else _relative(grid.grid_to_world, view_to_world(reference))
     return Frames(
         image=torch.stack([view.image for view in views])[None].float() / 255,
@@ -137,6 +139,8 @@ def assemble(
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
         truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
+        cue_depth=None if cue_depth is None else cue_depth[:, :, 0],
+        cue_normals=_cues(shots, "normals", config, reader),
         labels=_labels(shots, index, reader) if config.wants("labels") else None,
         voxels=None if grid is None else _voxels(grid, config)[None],
         voxel_space=VOXEL_SPACES[config.voxel_space],
@@ -274,6 +278,16 @@ def _hints(shots: Sequence[Shot | None], scene: str, folder: Path, reader: ViewR
     absent = torch.zeros(reader.height, reader.width)
     files = [None if shot is None else hint_file(folder, scene, shot.sensor, shot.frame) for shot in shots]
     return torch.stack([absent if file is None or not file.exists() else reader.hint(file) for file in files])[None]
+
+
+def _cues(
+    shots: Sequence[Shot | None], kind: CueKind, config: SnippetConfig, reader: ViewReader
+) -> Float[Tensor, "1 V C H W"] | None:
+    if config.cues is None or kind not in config.cues.kinds:
+        return None
+    absent = torch.zeros({"depth": 1, "normals": 3}[kind], reader.height, reader.width)
+    folder = config.cues.folder
+    return torch.stack([absent if shot is None else reader.cue(shot, folder, kind) for shot in shots])[None]
 
 
 def _labels(shots: Sequence[Shot | None], index: Index, reader: ViewReader) -> Tensor:

@@ -6,6 +6,7 @@ FOLDER/images/...
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import accumulate
@@ -114,12 +115,21 @@ def _read_folder(folder: Path) -> Scene:
     mark = LAYOUT.mark(folder)
     assert mark is not None
     library = pycolmap()
+    for name in ("images", "points3D"):
+        path = mark.with_stem(name)
+        if not path.exists():
+            raise wrong_file(path, expected="the rest of a COLMAP model", got="no such file")
     try:
         model = library.Reconstruction(mark.parent)
     except (RuntimeError, ValueError, OSError, IndexError, KeyError) as error:
-        got = (str(error).splitlines() or ["an error of pycolmap"])[0]
-        raise wrong_file(mark.parent, expected="a COLMAP model", got=got) from None
+        raise wrong_file(mark.parent, expected="a COLMAP model", got=_reason(error)) from None
     return scene_of_model(model, folder / "images", mark.parent, scene_name(folder))
+
+
+def _reason(error: Exception) -> str:
+    """What pycolmap says, without the place in its source; a check that failed is told in C++ and names no cause."""
+    said = re.sub(r"^\[.*?\] ", "", (str(error).splitlines() or ["an error of pycolmap"])[0])
+    return "lines or bytes that are none of its own" if said.startswith("Check failed") else said
 
 
 def _shot(folder: Path, path: Path, image: Any, number: int) -> Shot:

@@ -29,6 +29,8 @@ def flip(frames: Frames) -> Frames:
         depth=None if frames.depth is None else frames.depth.flip(-1),
         truth=None if frames.truth is None else frames.truth.flip(-1),
         hint=None if frames.hint is None else frames.hint.flip(-1),
+        cue_depth=None if frames.cue_depth is None else frames.cue_depth.flip(-1),
+        cue_normals=None if frames.cue_normals is None else _flip_normals(frames.cue_normals),
         labels=None if frames.labels is None else frames.labels.flip(-1),
         voxels=None if frames.voxels is None else frames.voxels.flip(2),
         grid_to_cam=None if frames.grid_to_cam is None else _flip_grid(frames.grid_to_cam),
@@ -48,6 +50,10 @@ def _flip_bounds(bounds: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*batch 2
     mirrored = bounds.clone()
     mirrored[..., 0] = -bounds[..., 0].flip(-1)
     return mirrored
+
+
+def _flip_normals(normals: Float[Tensor, "*batch 3 H W"]) -> Float[Tensor, "*batch 3 H W"]:
+    return normals.flip(-1) * normals.new_tensor([-1.0, 1.0, 1.0])[:, None, None]
 
 
 def _flip_grid(grid_to_cam: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:

@@ -72,11 +72,15 @@ def _read_tum(folder: Path, intrinsics: Intrinsics, within: float) -> Scene:
         other_stamps, others = _timed_files(folder / "depth.txt")
         pairs = zip(*associate_stamps(stamps, other_stamps, within), strict=True)
         depths = {int(i): others[int(j)] for i, j in pairs}
-    truth = read_tum_trajectory(folder / "groundtruth.txt")
+    measured = folder / "groundtruth.txt"
+    if not measured.exists():
+        hint = f"scene3d data from-images {folder / 'rgb'} finds where cameras stood"
+        raise wrong_file(measured, expected="the transforms of the sequence", got="no such file", hint=hint)
+    truth = read_tum_trajectory(measured)
     placed, places = associate_stamps(stamps, truth.stamps, within)
     if len(placed) == 0:
         expected = f"transforms within {within:g} s of the images of rgb.txt"
-        raise wrong_file(folder / "groundtruth.txt", expected=expected, got="none")
+        raise wrong_file(measured, expected=expected, got="none")
     first = float(stamps[placed[0]])
     shots = [
         Shot(

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from scene3d.config import Config
+from scene3d.data.cues import CuesConfig
 from scene3d.data.normalisation import RegionConfig
 from scene3d.structures.labels import SSC, SSCBENCH
 
@@ -59,6 +60,7 @@ class SnippetConfig(Config):
             frame must have it then. An evaluation sets it, as its depth protocol says.
         truth_folder: where `scene3d data depth-truth` prepared it; None makes it from the drive's files each time.
         hints: folder of depth images that `scene3d data match` made of these drives; None reads none.
+        cues: depth and normals that a network guessed of the images, for training only; None reads none.
         labels, voxels, points: whether to read classes of pixels, classes of voxels, and the scan.
         voxel_space: which classes of voxels to tell apart. An evaluation sets it, as its protocol says.
         scans: of so many instants from the reference's on, for evaluation; samples that have fewer carry none.
@@ -88,6 +90,7 @@ class SnippetConfig(Config):
     truth: TruthKind | None = None
     truth_folder: Path | None = None
     hints: Path | None = None
+    cues: CuesConfig | None = None
     labels: bool = False
     voxels: bool = False
     points: bool = False

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from scene3d.data.assembly import Index, Support, assemble, index_scene, sample_name
+from scene3d.data.cues import check_cues
 from scene3d.data.depth_truth import has_truth, truth_file
 from scene3d.data.flip import flip
 from scene3d.data.images import draw_jitter, jitter
@@ -70,7 +71,7 @@ class Snippets(Dataset[Frames]):
 
     Raises:
         DataError: no frame of any scene has what the config asks for, a listed sample does not have it, the
-            folder of hints is not there, or voxels were made with another label map.
+            folder of hints is not there, a reference has no cue, or voxels were made with another label map.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class Snippets(Dataset[Frames]):
         seed: int = 0,
         samples: Sequence[Sample] | None = None,
     ) -> None:
+        if not training:
+            config = config.model_copy(update={"cues": None})
         self.config, self.training, self.seed = config, training, seed
         if config.hints is not None and not config.hints.is_dir():
             raise wrong_file(
@@ -102,6 +105,8 @@ class Snippets(Dataset[Frames]):
         if not self._items:
             raise DataError(self._why_empty(scenes))
         self._disputed = self._compare_masks() if training and config.agreement is not None else {}
+        if config.cues is not None:
+            check_cues(config.cues, (self.reference(i) for i in range(len(self))))
 
     def __len__(self) -> int:
         return len(self._items)

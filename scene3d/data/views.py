@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from scene3d.data.cues import CueKind, cue_file, read_cue
 from scene3d.data.images import (
     Lookup,
     fisheye_lookup,
@@ -21,7 +22,7 @@ from scene3d.data.images import (
 )
 from scene3d.data.shot_files import shot_depth, shot_image, shot_labels, shot_mask
 from scene3d.errors import wrong_file
-from scene3d.geometry.camera import Camera, unproject
+from scene3d.geometry.camera import Camera, pixel_centres, unproject
 from scene3d.geometry.fisheye import Fisheye, project_fisheye
 from scene3d.structures.labels import IGNORE
 from scene3d.structures.scene import Shot
@@ -79,6 +80,7 @@ class ViewReader:
         self._images: dict[object, Pixels] = {}
         self._masks: dict[object, Tensor] = {}
         self._hints: dict[Path, Tensor] = {}
+        self._cues: dict[Path, Tensor] = {}
         self._lookups: dict[object, Lookup] = {}
 
     def pixels(self, shot: Shot) -> Pixels:
@@ -152,6 +154,32 @@ class ViewReader:
         if self.keep:
             self._hints[path] = (depth * 256).to(torch.uint16)
         return depth
+
+    def cue(self, shot: Shot, folder: Path, kind: CueKind) -> Float[Tensor, "C H W"]:
+        """What a network guessed of the image of a shot, at the pixel of the guess nearest to each of the view's.
+
+        Returns:
+            Depth [1, H, W] up to scale and shift, or normals [3, H, W].
+
+        Raises:
+            DataError: the file is not what it should be, or the view is turned against its fisheye.
+        """
+        path = cue_file(folder, shot, kind)
+        if path in self._cues:
+            return self._cues[path]
+        if shot.virtual is not None and not torch.equal(shot.virtual.rotation, torch.eye(3).to(shot.virtual.rotation)):
+            raise wrong_file(shot.image, expected="an image that looks where its view does, for cues", got="a fisheye")
+        cue = read_cue(path, kind, shot.camera.height + shot.cut, shot.camera.width)
+        own = _pinhole(shot)
+        places = pixel_centres(self.height, self.width).reshape(-1, 2).double()
+        places = pixels_on_disk(shot, places * places.new_tensor([own.width / self.width, own.height / self.height]))
+        size = torch.tensor(cue.shape[:0:-1])
+        on_disk = torch.tensor([shot.camera.width, shot.camera.height + shot.cut])
+        column, row = (places * size / on_disk).nan_to_num(-1).floor().long().clamp(min=0).minimum(size - 1).unbind(1)
+        picked = cue[:, row, column].reshape(-1, self.height, self.width)
+        if self.keep:
+            self._cues[path] = picked
+        return picked
 
     def labels(self, shot: Shot, label_ids: Mapping[int, int]) -> Int[Tensor, "H W"]:
         """Classes from the shot's file by the reader's table; all 255 (ignore) where it has none.

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from scene3d.data.images import write_bytes
 from scene3d.engine.fitting import SomeFrames, spread
+from scene3d.engine.silhouettes import silhouettes_of
 from scene3d.errors import MissingExtraError
-from scene3d.fusion.mesh_cleaning import CleaningConfig, Silhouette, clean
+from scene3d.fusion.mesh_cleaning import CleaningConfig, clean
 from scene3d.fusion.meshing import MeshingConfig
 from scene3d.geometry.turntable import turntable, up_of_cameras, upright
 from scene3d.structures.frames import Frames
@@ -107,7 +108,7 @@ def write_surface(
     views = [data[i] for i in range(len(data))]
     if masks:
         yield from _masks(method, views + ([] if shown is None else [shown[i] for i in range(len(shown))]), folder)
-    mesh = clean(method.mesh(meshing), cleaning, _silhouettes(views))
+    mesh = clean(method.mesh(meshing), cleaning, silhouettes_of(views))
     cam_to_world = torch.stack([frames.cam_to_world[0, 0] for frames in views if frames.cam_to_world is not None])
     write_mesh(folder / "mesh.ply", mesh)
     yield folder / "mesh.ply"
@@ -143,12 +144,6 @@ def _masks(method: Surfaced, views: Sequence[Frames], folder: Path) -> Iterator[
 
 def _file_name(frames: Frames) -> str:
     return frames.names[0].replace(" ", "_").replace("/", "_")
-
-
-def _silhouettes(views: Sequence[Frames]) -> Iterator[Silhouette]:
-    for frames in views:
-        if frames.mask is not None and frames.cam_to_world is not None:
-            yield Silhouette(frames.mask[0, 0], frames.K[0, 0], frames.cam_to_world[0, 0])
 
 
 def _standing(mesh: Mesh, cam_to_world: Float[Tensor, "V 4 4"], unit_to_world: Float[Tensor, "4 4"]) -> Mesh:

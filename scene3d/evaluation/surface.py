@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from scene3d.errors import UsageError
+from scene3d.structures.observed import ObservedVolume
 from scene3d.structures.solids import Mesh, PointCloud
 
 
@@ -43,37 +44,6 @@ DTU = SurfaceProtocol(name="DTU", spacing=0.2, cap=20.0)
 
 Source: Jensen et al., "Large scale multi-view stereopsis evaluation", CVPR 2014, and the limits of its released code.
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObservedVolume:
-    """Where the true surface was measured at all: a grid of cells in the world; DTU calls it the ObsMask.
-
-    Attributes:
-        cells: True where a prediction is judged.
-        corner: of cell (0, 0, 0), in the world.
-        size: edge of a cell.
-        ground: (a, b, c, d): only true points with a x + b y + c z + d > 0 count; None counts all.
-    """
-
-    cells: Bool[Tensor, "X Y Z"]
-    corner: Float[Tensor, "3"]  # noqa: UP037
-    size: float
-    ground: Float[Tensor, "4"] | None = None  # noqa: UP037
-
-    def judges(self, points: Float[Tensor, "N 3"]) -> Bool[Tensor, "N"]:  # noqa: UP037
-        """Predicted points that count."""
-        index = ((points - self.corner) / self.size).floor().long()
-        shape = torch.tensor(self.cells.shape, device=points.device)
-        within = ((index >= 0) & (index < shape)).all(dim=1)
-        x, y, z = torch.where(within[:, None], index, 0).unbind(dim=1)
-        return within & self.cells[x, y, z]
-
-    def wants(self, points: Float[Tensor, "N 3"]) -> Bool[Tensor, "N"]:  # noqa: UP037
-        """True points that count."""
-        if self.ground is None:
-            return torch.ones(len(points), dtype=torch.bool, device=points.device)
-        return points @ self.ground[:3].to(points) + self.ground[3] > 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,18 @@
-"""What of a mesh is not the object: parts that float, and all that some mask does not show."""
+"""What of a mesh is not the object: parts that float, and what masks or cameras do not show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from pydantic import Field
 from torch import Tensor
 
 from scene3d.config import Config
 from scene3d.errors import DataError
-from scene3d.geometry.camera import inside, project
-from scene3d.geometry.se3 import invert, transform
+from scene3d.fusion.visibility import Silhouette, cameras_that_see
 from scene3d.structures.solids import Mesh
 
 
@@ -26,36 +24,26 @@ class CleaningConfig(Config):
             triangles, "all" every one.
         share: see `parts`.
         dilation: pixels by which masks grow before what lies outside of one of them is cut off; None cuts nothing.
+        seen: what fewer cameras than this see is cut off; None cuts nothing.
     """
 
     parts: str = Field("largest", pattern="^(largest|large|all)$")
     share: float = Field(0.01, gt=0, le=1)
     dilation: float | None = Field(None, ge=0)
-
-
-@dataclass(frozen=True)
-class Silhouette:
-    """A mask and the camera that it goes with.
-
-    Attributes:
-        mask: where the object is.
-        K: pixels of the mask.
-        cam_to_world: in the world of the mesh.
-    """
-
-    mask: Bool[Tensor, "H W"]
-    K: Float[Tensor, "3 3"]
-    cam_to_world: Float[Tensor, "4 4"]
+    seen: int | None = Field(None, ge=1)
 
 
 def clean(mesh: Mesh, config: CleaningConfig, silhouettes: Iterable[Silhouette] = ()) -> Mesh:
-    """The mesh without what the configuration takes away: first by the masks, then by connection.
+    """The mesh without what the configuration takes away: by the masks, then by the cameras, then by connection.
 
     Raises:
         DataError: nothing is left.
     """
+    views = list(silhouettes)
     if config.dilation is not None:
-        mesh = within_hull(mesh, silhouettes, config.dilation)
+        mesh = within_hull(mesh, views, config.dilation)
+    if config.seen is not None:
+        mesh = with_vertices(mesh, cameras_that_see(mesh, views) >= config.seen, "hidden from the cameras")
     return largest_parts(mesh, {"largest": 1.0, "large": config.share, "all": 0.0}[config.parts])
 
 
@@ -72,13 +60,8 @@ def within_hull(mesh: Mesh, silhouettes: Iterable[Silhouette], dilation: float) 
     kept = torch.ones(len(mesh.vertices), dtype=torch.bool)
     for view in silhouettes:
         grown = torch.from_numpy(distance_transform_edt(~view.mask.cpu().numpy()) <= dilation)
-        points_cam = transform(invert(view.cam_to_world.cpu().double()), mesh.vertices.double())
-        pixels, depth = project(points_cam, view.K.cpu().double())
-        height, width = grown.shape
-        shown = inside(pixels, depth, height, width)
-        column = pixels[:, 0].floor().long().clamp(0, width - 1)
-        row = pixels[:, 1].floor().long().clamp(0, height - 1)
-        kept &= ~shown | grown[row, column]
+        shown, pixel, _ = view.pixels(mesh.vertices)
+        kept &= ~shown | grown.flatten()[pixel]
     return with_vertices(mesh, kept, "outside of the masks")
 
 

@@ -44,8 +44,9 @@ class SurfaceLossConfig(Config):
         empty: that nothing lies outside of the bounds that the surface is confined to.
         points: random ones in the unit ball where the eikonal term is asked for besides those along the rays.
         depth: that depth agrees with the frames' up to a scale and a shift an image (MonoSDF's published weight is
-            0.1); 0 for none. Needs `data.snippets.depth`.
-        normals: that normals agree with those of the frames' depth, both of MonoSDF's terms (0.05); 0 for none.
+            0.1); 0 for none. That is `data.snippets.cues` where there are any, else `data.snippets.depth`.
+        normals: that normals agree with those of the cues, else of the frames' depth, both of MonoSDF's terms (0.05); 0
+            for none.
         manhattan: that walls are at right angles; None for none.
     """
 

@@ -29,7 +29,7 @@ def surface_priors(
         names: of the frames, for messages.
 
     Raises:
-        DataError: depth or normals are asked for and the frames have no depth.
+        DataError: depth or normals are asked for and the frames have neither a network's guess of them nor depth.
     """
     found = LossTerms({}, {})
     if not (config.depth or config.normals or config.manhattan):
@@ -51,17 +51,23 @@ def _cues(
     solid: Bool[Tensor, "R"],  # noqa: UP037
     names: tuple[str, ...],
 ) -> LossTerms:
-    if rays.depth is None:
-        where = names[0] if names else "frames"
-        raise DataError(f"{where}: expected depth, for its loss, got none", hint="data.snippets.depth: file")
     terms: dict[str, Tensor] = {}
     if config.depth:
+        if rays.depth is None or rays.depth_known is None:
+            raise _lacking("depth", names)
         distance = torch.where(solid, seen.distance / seen.surface.clamp(min=SOLID), 0.0)
-        by_image = [part.unflatten(0, (rays.images, -1)) for part in (distance * rays.forward, rays.depth, solid)]
-        terms["depth"] = depth_cue(by_image[0], by_image[1], by_image[2] & (by_image[1] > 0))
+        parts = (distance * rays.forward, rays.depth, solid & rays.depth_known)
+        terms["depth"] = depth_cue(*(part.unflatten(0, (rays.images, -1)) for part in parts))
     if config.normals:
-        assert rays.normals is not None
+        if rays.normals is None:
+            raise _lacking("normals", names)
         known = solid & (rays.normals.norm(dim=1) > 0)
         terms["normals"] = normal_cue_cosine(normals, rays.normals, known) + normal_cue_l1(normals, rays.normals, known)
     weights = {"depth": config.depth, "normals": config.normals}
     return LossTerms(terms, {name: weights[name] for name in terms})
+
+
+def _lacking(what: str, names: tuple[str, ...]) -> DataError:
+    where = names[0] if names else "frames"
+    hint = "data.snippets.depth: file, or data.snippets.cues.folder: FOLDER of a network's guesses"
+    return DataError(f"{where}: expected {what}, for its loss, got none", hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scene3d.engine.predictor import Predictor
+from scene3d.engine.surface_scores import TrueSurface, score_mesh
 from scene3d.recipe.recipe import MethodConfig, Recipe, load_recipe
 from scene3d.recipe.reconstruction import Reconstruction, found_object, reconstruct
 from scene3d.recipe.surface_recipe import surface_recipe
@@ -14,6 +15,7 @@ __all__ = [
     "Predictor",
     "Recipe",
     "Reconstruction",
+    "TrueSurface",
     "calibrate",
     "depth_truth",
     "evaluate",
@@ -25,6 +27,7 @@ __all__ = [
     "packaged",
     "reconstruct",
     "rehearse",
+    "score_mesh",
     "surface_recipe",
     "train",
     "training_view",

@@ -149,6 +149,9 @@ def posed(folder: Path, found: Path) -> Path:
     if kind_of_photographs(folder) is not None:
         return folder
     if not any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.glob("*")):
+        if any((folder / f"cameras.{end}").exists() for end in ("bin", "txt")):
+            hint = "the folder that holds images/ and, in it, sparse/"
+            raise wrong_file(folder, expected="photographs", got="a COLMAP model without them", hint=hint)
         got = "none of them" if folder.is_dir() else "no such folder"
         raise wrong_file(folder, expected=f"photographs, or {LAYOUTS}", got=got)
     if kind_of_photographs(found) is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -26,12 +26,14 @@ from scene3d.engine.predictor import Predictor, TrainingView
 from scene3d.engine.probes import fit_probes
 from scene3d.engine.provenance import of_data, of_weights
 from scene3d.engine.rules import EvaluateConfig
-from scene3d.engine.surface_scores import surface_scores
+from scene3d.engine.silhouettes import silhouettes_of
+from scene3d.engine.surface_scores import TrueSurface, method_scores
 from scene3d.engine.weights import Weights, fill, load_run, load_weights, save_weights
 from scene3d.errors import CheckpointError, ConfigError, UsageError
 from scene3d.evaluation.occupancy import SCANS
 from scene3d.evaluation.published import SSCBENCH_TEST, SSCBENCH_TEST_SEQUENCE
 from scene3d.evaluation.report import Report
+from scene3d.fusion.visibility import Silhouette
 from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import default_grid_to_cam
 from scene3d.methods import Method, as_module
@@ -85,9 +87,7 @@ def evaluate(
     device: str = "auto",
     data: Any = None,
     changes: Iterable[str] = (),
-    mesh: Path | str | None = None,
-    threshold: float | None = None,
-    surface_protocol: Literal["sampled", "DTU"] = "sampled",
+    surface: TrueSurface | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Score trained weights on a split of their recipe's data, beside baselines fitted on its training split.
@@ -99,13 +99,11 @@ def evaluate(
         data: a data config to use instead of the recipe's, or a YAML file that has one. One whose `train` names no
             drive is scored without baselines.
         changes: ``key.of.it=value`` to lay over the recipe's data and evaluation.
-        mesh: true surface, a mesh or a point cloud in the world, to compare the method's with.
-        threshold: of precision and recall against it; None is 1 % of the diagonal of its box.
-        surface_protocol: see `scene3d.engine.surface_scores`.
+        surface: a true one in the world, to compare the method's with, and how.
         progress: called with what is being done, how far, and of how much.
 
     Raises:
-        UsageError: a mesh is given, and the method has no surface.
+        UsageError: a surface is given, and the method has none, or no masks to cut it by.
         ConfigError: a change is wrong, or is of what was trained.
     """
     recipe, weights, source = _stored(path_or_name)
@@ -138,10 +136,19 @@ def evaluate(
     )
     if data.fit:
         report = replace(report, notes=(*report.notes, A_FIT))
-    if mesh is None:
+    if surface is None:
         return report
-    table = surface_scores(predictor.method, mesh, threshold=threshold, protocol=surface_protocol)
+    table = method_scores(predictor.method, surface, lambda: _silhouettes(data, surface))
     return replace(report, tables=(*report.tables, table))
+
+
+def _silhouettes(data: Any, surface: TrueSurface) -> Iterator[Silhouette]:
+    """Cameras and masks of what was learnt from."""
+    learnt = data.build("train", training=False)
+    if surface.cleaning.dilation is not None and not learnt.config.masks:
+        hint = "data.snippets.masks: true, and data.scoring.masks"
+        raise UsageError("expected data with masks to cut a surface by, got data without", hint=hint)
+    return silhouettes_of(learnt[i] for i in range(len(learnt)))
 
 
 def _with_what_is_scored(data: Any, rules: EvaluateConfig) -> tuple[Any, Any]:

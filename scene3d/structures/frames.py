@@ -38,6 +38,8 @@ class Frames:
         depth: along z; 0 where nothing was measured.
         truth: depth along z of view 0 at its image's own size, for evaluation; 0 where nothing was measured.
         hint: depth along z that matching the views found; 0 where it believed nothing. Wrong here and there.
+        cue_depth: depth along z that a network guessed, right up to a scale and a shift a view; None without a guess.
+        cue_normals: unit normals that one guessed, towards the view's camera and in its axes; 0 where it said nothing.
         labels: classes of `scene3d.structures.labels.CITYSCAPES`; 255 = ignore.
         voxels: classes of `voxel_space` in the SSCBench grid; 0 = empty, 255 = ignore.
         voxel_space: what the classes of voxels are called.
@@ -64,6 +66,8 @@ class Frames:
     depth: Float[Tensor, "B V H W"] | None = None
     truth: Float[Tensor, "B full_H full_W"] | None = None
     hint: Float[Tensor, "B V H W"] | None = None
+    cue_depth: Float[Tensor, "B V H W"] | None = None
+    cue_normals: Float[Tensor, "B V 3 H W"] | None = None
     labels: Int[Tensor, "B V H W"] | None = None
     voxels: Int[Tensor, "B X Y Z"] | None = None
     voxel_space: LabelSpace = SSC

@@ -34,9 +34,12 @@ class ImageRays:
         origins, directions: in units; directions of length 1.
         colour: RGB in [0, 1].
         mask: where the object is; None where nobody said.
-        depth: along the camera's axis, as the frames have it, 0 where unknown; None where they have none.
+        depth: along the camera's axis: a network's guess where the frames have one, up to a scale and a shift an image,
+            else as it was measured; None where they have neither.
+        depth_known: where that says something.
         forward: depth along the camera's axis of a place one unit along the ray.
-        normals: of that depth's surface, towards the camera; 0 where unknown; None without depth, or not asked for.
+        normals: towards the camera, in the axes of the world: a network's guess where the frames have one, else of the
+            measured depth's surface; 0 where unknown; None where they have neither, or not asked for.
         images: B.
     """
 
@@ -46,6 +49,7 @@ class ImageRays:
     forward: Float[Tensor, "R"]  # noqa: UP037
     mask: Bool[Tensor, "R"] | None = None  # noqa: UP037
     depth: Float[Tensor, "R"] | None = None  # noqa: UP037
+    depth_known: Bool[Tensor, "R"] | None = None  # noqa: UP037
     normals: Float[Tensor, "R 3"] | None = None
     images: int = 1
 
@@ -75,7 +79,7 @@ def draw_rays(
             `aim` through that; the others go anywhere.
         refine: see `unit_rays`.
         aim: what to go through instead of masks, as far as an image shows it.
-        normals: whether to tell those of the depth, where the frames have it.
+        normals: whether to tell them, where the frames know any.
 
     Raises:
         DataError: a view has no transform, or no valid pixel.
@@ -122,7 +126,9 @@ def _rays_at(
     places = torch.stack([pixels % width, pixels // width], dim=1) + 0.5
     origins, directions = unit_rays(frames, index, places.to(frames.K.dtype), unit_to_world, refine)
     ahead = unproject(places.to(frames.K.dtype), torch.ones_like(directions[:, 0]), frames.K[index, 0])
-    depth = None if frames.depth is None else frames.depth[index, 0].flatten()[pixels]
+    told = frames.depth if frames.cue_depth is None else frames.cue_depth
+    depth = None if told is None else told[index, 0].flatten()[pixels]
+    around = _world_normals(frames, index) if normals else None
     return ImageRays(
         origins=origins,
         directions=directions,
@@ -130,14 +136,20 @@ def _rays_at(
         forward=1 / ahead.norm(dim=1),
         mask=None if frames.mask is None else frames.mask[index, 0].flatten()[pixels],
         depth=depth,
-        normals=_world_normals(frames, index).flatten(0, 1)[pixels] if normals and depth is not None else None,
+        depth_known=None if depth is None else (depth > 0) | (frames.cue_depth is not None),
+        normals=None if around is None else around.flatten(0, 1)[pixels],
     )
 
 
-def _world_normals(frames: Frames, index: int) -> Float[Tensor, "H W 3"]:
-    """Normals of a view's depth, in the axes of the world; 0 where unknown."""
-    assert frames.depth is not None and frames.cam_to_world is not None
-    normals = depth_normals(frames.depth[index, 0], frames.K[index, 0])
+def _world_normals(frames: Frames, index: int) -> Float[Tensor, "H W 3"] | None:
+    """Normals that a network guessed of a view, or else of its depth, in the axes of the world; 0 where unknown."""
+    assert frames.cam_to_world is not None
+    if frames.cue_normals is not None:
+        normals = frames.cue_normals[index, 0].movedim(0, -1)
+    elif frames.depth is not None:
+        normals = depth_normals(frames.depth[index, 0], frames.K[index, 0])
+    else:
+        return None
     return normals @ frames.cam_to_world[index, 0, :3, :3].to(normals).mT
 
 

@@ -102,7 +102,13 @@ def test_what_cannot_be_read_is_named(tmp_path: Path):
         read_colmap(write_colmap(tmp_path / "b", "PINHOLE 32 12 20 21 8.5 6.25"))
     folder = write_colmap(tmp_path / "c")
     (folder / "sparse" / "0" / "points3D.txt").unlink()
-    with pytest.raises(DataError, match="expected a COLMAP model"):
+    with pytest.raises(DataError, match=r"points3D\.txt: expected the rest of a COLMAP model, got no such file"):
+        read_colmap(folder)
+    folder = write_colmap(tmp_path / "e")
+    (folder / "sparse" / "0" / "images.txt").write_text("1 0.5 0.5\n")
+    with pytest.raises(
+        DataError, match="sparse/0: expected a COLMAP model, got lines or bytes that are none of its own$"
+    ):
         read_colmap(folder)
     folder = write_colmap(tmp_path / "d")
     (folder / "images" / "1.png").unlink()

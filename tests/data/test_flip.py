@@ -68,6 +68,22 @@ def test_mirroring_twice_is_nothing(tmp_path: Path):
             torch.testing.assert_close(getattr(again, name), value)
 
 
+def test_a_guessed_normal_to_the_right_is_one_to_the_left_of_the_mirrored_image():
+    normals = torch.zeros(1, 1, 3, 1, 4)
+    normals[0, 0, :, 0, 0] = torch.tensor([0.6, 0.0, -0.8])
+    frames = Frames(
+        image=torch.zeros(1, 1, 3, 1, 4),
+        K=torch.eye(3).expand(1, 1, 3, 3),
+        present=torch.ones(1, 1, dtype=torch.bool),
+        cue_depth=torch.arange(4.0).reshape(1, 1, 1, 4),
+        cue_normals=normals,
+    )
+    mirrored = flip(frames)
+    torch.testing.assert_close(mirrored.cue_normals[0, 0, :, 0, 3], torch.tensor([-0.6, 0.0, -0.8]))
+    assert mirrored.cue_normals[..., :3].eq(0).all()
+    assert mirrored.cue_depth.flatten().tolist() == [3, 2, 1, 0]
+
+
 def test_mirrored_points_fall_on_the_mirrored_pixels(tmp_path: Path):
     frames = a_snippet(tmp_path)
     mirrored = flip(frames)

@@ -23,6 +23,13 @@ def test_convention_tum_cameras_look_forward_and_centres_lie_at_integers(tmp_pat
         torch.testing.assert_close(shot.cam_to_world, orbit(i), atol=1e-9, rtol=0)
 
 
+def test_a_sequence_without_transforms_is_told_what_finds_them(tmp_path: Path):
+    folder = write_tum(tmp_path / "desk")
+    (folder / "groundtruth.txt").unlink()
+    with pytest.raises(DataError, match=r"groundtruth.txt: expected the transforms of .*from-images .*desk/rgb finds"):
+        read_tum_rgbd(folder)
+
+
 def test_images_take_the_depth_and_transform_nearest_in_time(tmp_path: Path):
     folder = write_tum(tmp_path)
     (scene,) = read_tum_rgbd(folder)

@@ -10,7 +10,6 @@ from scene3d.errors import UsageError
 from scene3d.evaluation.surface import (
     DTU,
     PLAIN,
-    ObservedVolume,
     SurfaceProtocol,
     f_score,
     nearest_distance,
@@ -19,6 +18,7 @@ from scene3d.evaluation.surface import (
     surface_points,
     thin,
 )
+from scene3d.structures.observed import ObservedVolume
 from scene3d.structures.solids import Mesh, PointCloud
 
 

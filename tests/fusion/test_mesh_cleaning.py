@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from scene3d.errors import DataError
-from scene3d.fusion.mesh_cleaning import CleaningConfig, Silhouette, clean, largest_parts, with_vertices, within_hull
+from scene3d.fusion.mesh_cleaning import CleaningConfig, clean, largest_parts, with_vertices, within_hull
+from scene3d.fusion.visibility import Silhouette
 from scene3d.structures.solids import Mesh
 
 
@@ -69,6 +70,17 @@ def test_masks_come_first_and_then_parts():
     assert len(clean(mesh, CleaningConfig(dilation=0.0, parts="all"), [camera(mask)]).faces) == 2 + 4
     assert len(clean(mesh, CleaningConfig(dilation=0.0), [camera(mask)]).faces) == 4
     assert len(clean(mesh, CleaningConfig(), [camera(mask)]).faces) == 12
+
+
+def test_what_no_camera_sees_is_cut_off():
+    # The same strip three times as far, 10 behind itself, is hidden.
+    front = strip(10, 0.0)
+    behind = Mesh(vertices=3 * front.vertices, faces=front.faces, colours=front.colours)
+    mesh = joined(front, behind)
+    views = [camera(torch.ones(8, 16, dtype=torch.bool))]
+    assert len(clean(mesh, CleaningConfig(seen=1, parts="all"), views).faces) == 10
+    with pytest.raises(DataError, match="all of it is hidden from the cameras"):
+        clean(mesh, CleaningConfig(seen=2), views)
 
 
 def test_nothing_left_is_an_error():

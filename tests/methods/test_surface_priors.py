@@ -7,8 +7,10 @@ import torch
 
 from scene3d.errors import DataError
 from scene3d.geometry.camera import project
+from scene3d.geometry.normals import depth_normals
 from scene3d.geometry.se3 import exp_twist, invert, rigid, transform
 from scene3d.methods.neural_surface import NeuralSurface, NeuralSurfaceConfig
+from scene3d.structures.frames import Frames
 from tests.methods.globes import CENTRE, RADIUS, view
 from tests.methods.test_neural_surface import AROUND, HASH, MARCHED, a_method, learn
 
@@ -23,6 +25,47 @@ def test_depth_and_normals_of_the_frames_are_terms_of_the_loss():
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
     with pytest.raises(DataError, match="globe 0: expected depth, for its loss, got none"):
         method.training_step(replace(view(0), depth=None), 0)
+    only = replace(view(0), depth=None, cue_depth=view(0).depth)
+    with pytest.raises(DataError, match="globe 0: expected normals, for its loss, got none.*cues.folder"):
+        method.training_step(only, 0)
+
+
+def test_a_guess_replaces_measured_depth_and_its_scale_and_shift_do_not_matter():
+    def loss(frames: Frames) -> float:
+        method = a_method(10, loss={"points": 64, "depth": 1.0})
+        return float(method.training_step(frames, 0).terms["depth"].detach())
+
+    frames = view(0)
+    # Known all over, so that the same pixels count: the ball, and a wall 3 units behind the middle.
+    deep = torch.where(frames.depth > 0, frames.depth, 17.0)
+    measured = loss(replace(frames, depth=deep))
+    assert measured > 0.01
+    assert loss(replace(frames, depth=None, cue_depth=0.1 * deep - 5)) == pytest.approx(measured, rel=5e-3)
+    # Measured depth is not looked at where there is a guess.
+    assert loss(replace(frames, depth=deep.flip(-1), cue_depth=3 * deep)) == pytest.approx(measured, rel=5e-3)
+    assert loss(replace(frames, cue_depth=deep.max() - deep)) > 2 * measured
+
+
+def test_guessed_normals_are_learnt_as_measured_ones_are():
+    frames = [view(number) for number in range(12)]
+    guesses = []
+    for each in frames:
+        seen = depth_normals(each.depth[0, 0], each.K[0, 0], reach=1).movedim(-1, 0)
+        guesses.append(replace(each, depth=None, cue_normals=seen[None, None]))
+
+    def off(weight: float) -> float:
+        method = a_method(60, loss={"points": 64, "normals": weight})
+        optimiser = torch.optim.Adam(
+            [{"params": g["params"], "lr": 1e-2 * g["scale"]} for g in method.parameter_groups()]
+        )
+        for step in range(60):
+            optimiser.zero_grad()
+            method.training_step(guesses[5 * step % 12], step).total().backward()
+            optimiser.step()
+        torch.manual_seed(1)
+        return float(method.training_step(view(3), 59).terms["normals"].detach())
+
+    assert off(0.3) < 0.8 * off(1e-9)
 
 
 def test_normals_of_the_frames_are_learnt():

@@ -76,6 +76,20 @@ def test_rays_are_aimed_as_far_as_there_are_enough():
     assert len(none.origins) == 200 and none.normals is None
 
 
+def test_what_a_network_guessed_comes_before_what_was_measured():
+    frames = view(2)
+    facing = torch.tensor([0.0, 0.0, -1.0])[:, None, None].expand(3, *frames.image.shape[-2:])
+    guessed = replace(frames, cue_depth=-frames.depth, cue_normals=facing[None, None])
+    rays = draw_rays(guessed, unit_to_world(), 300, normals=True)
+    # A guess has no unit, and no value of its own for "unknown".
+    assert (rays.depth <= 0).all() and rays.depth_known.all()
+    # Towards the camera is against the camera's axis, in the world.
+    back = -frames.cam_to_world[0, 0, :3, 2].float()
+    torch.testing.assert_close(rays.normals, back.expand(300, 3))
+    measured = draw_rays(frames, unit_to_world(), 300)
+    assert torch.equal(measured.depth_known, measured.depth > 0)
+
+
 def test_normals_of_depth_are_told_where_they_are_asked_for():
     rays = draw_rays(view(2), unit_to_world(), 500, 1.0, normals=True)
     known = rays.normals.norm(dim=1) > 0
