@@ -229,7 +229,9 @@ def test_frames_are_chosen_by_number(tmp_path: Path):
 
 def test_frames_are_held_by_their_order_and_not_by_their_number(tmp_path: Path):
     scene = a_scene(tmp_path, [4, 8, 12, 16, 20])
-    alone, without = (Snippets([scene], config(LEFT, held=(2, which)), training=False) for which in ("alone", "without"))
+    alone, without = (
+        Snippets([scene], config(LEFT, held=(2, which)), training=False) for which in ("alone", "without")
+    )
     assert [alone.reference(i).frame for i in range(len(alone))] == [4, 12, 20]
     assert [without.reference(i).frame for i in range(len(without))] == [8, 16]
 
