@@ -17,9 +17,10 @@ _GRID_TO_GLTF = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
 
 
 def write_points(path: Path | str, cloud: PointCloud) -> None:
-    """A point cloud as binary PLY, in its own axes, metres."""
+    """A point cloud as binary PLY, in its own axes, metres; classes of its points are their property `label`."""
     colours = None if cloud.colours is None else cloud.colours.cpu().numpy()
-    write_bytes(path, ply_bytes(cloud.points.cpu().numpy(), colours))
+    labels = None if cloud.labels is None else cloud.labels.cpu().numpy()
+    write_bytes(path, ply_bytes(cloud.points.cpu().numpy(), colours, labels=labels))
 
 
 def write_mesh(path: Path | str, mesh: Mesh) -> None:

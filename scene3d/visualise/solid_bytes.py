@@ -18,20 +18,29 @@ def ply_bytes(
     vertices: Float[np.ndarray, "V 3"],
     colours: UInt8[np.ndarray, "V 3"] | None = None,
     faces: Int[np.ndarray, "F 3"] | None = None,
+    labels: Int[np.ndarray, "V"] | None = None,  # noqa: UP037
 ) -> bytes:
-    """A binary PLY with positions in single precision; without faces it is a point cloud."""
+    """A binary PLY with positions in single precision; without faces it is a point cloud.
+
+    Classes, 0 to 255, are the property `label` of a vertex.
+    """
     fields = [(name, "<f4") for name in "xyz"]
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
     header += [f"property float {name}" for name in "xyz"]
     if colours is not None:
         fields += [(name, "u1") for name in ("red", "green", "blue")]
         header += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    if labels is not None:
+        fields.append(("label", "u1"))
+        header.append("property uchar label")
     rows = np.empty(len(vertices), dtype=fields)
     for axis, name in enumerate("xyz"):
         rows[name] = vertices[:, axis]
     if colours is not None:
         for channel, name in enumerate(("red", "green", "blue")):
             rows[name] = colours[:, channel]
+    if labels is not None:
+        rows["label"] = labels
     triangles = b""
     if faces is not None:
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]

@@ -77,3 +77,9 @@ def test_files_keep_points_and_a_glb_stands_upright_in_linear_colours(tmp_path: 
     # Up is z here and y in glTF; 188 of sRGB is half of the light: ((188 / 255 + 0.055) / 1.055) ** 2.4 = 0.503.
     assert np.allclose(mesh.vertices[3], [0, 3.5, 0])
     assert mesh.visual.vertex_colors[0, 0] == 128
+
+
+def test_classes_of_points_are_their_label():
+    header, rows = ply_bytes(VERTICES[:1], COLOURS[:1], labels=np.array([13])).split(b"end_header\n")
+    assert header.split(b"\n")[-2] == b"property uchar label"
+    assert rows[-4:] == bytes([255, 0, 0, 13])
