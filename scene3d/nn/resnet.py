@@ -149,8 +149,9 @@ class SmallResNet(Pyramid):
         self.levels = nn.ModuleList()
         for before, width in zip(config.widths[:-1], config.widths[1:], strict=True):
             shortcut = nn.Sequential(nn.Conv2d(before, width, 1, stride=2, bias=False), group_norm(width))
+            first_block = ResidualBlock(before, width, shortcut)
             more = [ResidualBlock(width, width) for _ in range(config.blocks - 1)]
-            self.levels.append(nn.Sequential(ResidualBlock(before, width, shortcut), *more))
+            self.levels.append(nn.Sequential(first_block, *more))
 
 
 class ResidualBlock(nn.Module):
