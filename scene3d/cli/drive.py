@@ -33,6 +33,8 @@ def drive(
 ) -> int:
     """Predict a whole drive: depth of each frame, trajectory, point cloud, mesh, video and a report.
 
+    Of a method with classes of voxels also those that the frames elect for the street, and how well they agree.
+
     Examples:
       scene3d drive street data/street --scene 2013_05_28_drive_0000_sync --out out/drive
       scene3d drive runs/depth drive/image_02/data --out out/drive --K 720 720 620 180

@@ -1,4 +1,4 @@
-"""Image files and pixels: decode, resize, resample a fisheye, jitter colours, write depth."""
+"""Image files and pixels: decode, resize, resample a fisheye, write depth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,8 +15,6 @@ from jaxtyping import Bool, Float, Integer, UInt8
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms.v2 import functional as colour
 
 from scene3d.errors import DataError, wrong_file
 from scene3d.geometry.camera import to_grid
@@ -23,6 +22,7 @@ from scene3d.geometry.fisheye import Fisheye, pinhole_lookup
 from scene3d.structures.scene import Virtual
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_FORMATS = ("PNG", "JPEG")
 DEPTH_SCALE = 256.0
 """Steps a metre of a 16-bit depth PNG, as KITTI writes it."""
 
@@ -33,8 +33,8 @@ def read_image(path: Path | str) -> UInt8[Tensor, "3 H W"]:
     Raises:
         DataError: the file is missing, empty, truncated, not an image, or holds 16 bits a channel.
     """
-    image = _decode(path, ImageReadMode.RGB, expected="an 8-bit PNG or JPEG image")
-    if image.dtype != torch.uint8:
+    image, bits = _decode(path, "RGB", expected="an 8-bit PNG or JPEG image")
+    if bits != 8:
         raise wrong_file(
             path,
             expected="8 bits a channel",
@@ -50,8 +50,8 @@ def read_mask(path: Path | str) -> Bool[Tensor, "H W"]:
     Raises:
         DataError: the file is missing, damaged, or holds 16 bits a channel.
     """
-    gray = _decode(path, ImageReadMode.GRAY, expected="an 8-bit PNG or JPEG mask")
-    if gray.dtype != torch.uint8:
+    gray, bits = _decode(path, "L", expected="an 8-bit PNG or JPEG mask")
+    if bits != 8:
         raise wrong_file(path, expected="a mask of 8 bits", got="16")
     return gray[0] > 127
 
@@ -67,9 +67,8 @@ def read_depth(path: Path | str, steps: float = DEPTH_SCALE, unknown: int = 0) -
     Raises:
         DataError: the file is missing, damaged, or not a 16-bit PNG of one channel.
     """
-    values = _decode(path, ImageReadMode.UNCHANGED, expected="a 16-bit gray PNG of depth")
-    if values.dtype != torch.uint16 or values.shape[0] != 1:
-        bits = 16 if values.dtype == torch.uint16 else 8
+    values, bits = _decode(path, None, expected="a 16-bit gray PNG of depth")
+    if bits != 16 or values.shape[0] != 1:
         raise wrong_file(path, expected="a 16-bit gray PNG of depth", got=f"{values.shape[0]} channels of {bits} bits")
     depth = values[0].float()
     return torch.where(depth == unknown, 0.0, depth / steps)
@@ -91,9 +90,10 @@ def read_labels(path: Path | str) -> UInt8[Tensor, "H W"]:
     Raises:
         DataError: the file is missing, damaged, or not an 8-bit image of one channel.
     """
-    ids = _decode(path, ImageReadMode.UNCHANGED, expected="an 8-bit gray PNG of class ids")
-    if ids.dtype != torch.uint8 or ids.shape[0] != 1:
-        raise wrong_file(path, expected="an 8-bit gray PNG of class ids", got=f"{ids.shape[0]} channels, {ids.dtype}")
+    ids, bits = _decode(path, None, expected="an 8-bit gray PNG of class ids")
+    if bits != 8 or ids.shape[0] != 1:
+        got = f"{ids.shape[0]} channels of {bits} bits"
+        raise wrong_file(path, expected="an 8-bit gray PNG of class ids", got=got)
     return ids[0]
 
 
@@ -104,7 +104,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
         DataError: the file is missing or its header is not an image's.
     """
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             return image.height, image.width
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         size = Path(path).stat().st_size if Path(path).is_file() else None
@@ -112,7 +112,10 @@ def image_size(path: Path | str) -> tuple[int, int]:
         raise wrong_file(path, expected="a PNG or JPEG image", got=got) from None
 
 
-def _decode(path: Path | str, mode: ImageReadMode, *, expected: str) -> Tensor:
+def _decode(
+    path: Path | str, mode: Literal["RGB", "L"] | None, *, expected: str
+) -> tuple[Integer[Tensor, "C H W"], int]:
+    """Pixels in a mode of Pillow, None being that of the file, and how many bits the file has for each value."""
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -122,11 +125,23 @@ def _decode(path: Path | str, mode: ImageReadMode, *, expected: str) -> Tensor:
     if not data:
         raise wrong_file(path, expected=expected, got="an empty file")
     try:
-        image = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=mode)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            # Pillow reads colours of 16 bits as 8; the header of a PNG tells them apart, at a fixed place.
+            bits = 16 if image.format == "PNG" and data[24] == 16 else 8
+            pixels = _in_mode(image, mode)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise wrong_file(path, expected=expected, got=f"{len(data)} bytes that do not decode: {reason}") from None
-    return image[0] if image.ndim == 4 else image
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous(), bits
+
+
+def _in_mode(image: Image.Image, mode: Literal["RGB", "L"] | None) -> np.ndarray:
+    """Pixels of an open file, 8 bits or, of gray alone, 16."""
+    if image.mode.startswith("I"):
+        return np.array(image).astype(np.uint16)
+    if image.mode == "1":
+        image = image.convert("L")
+    return np.array(image if mode in (None, image.mode) else image.convert(mode))
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
@@ -184,7 +199,9 @@ def resize(image: UInt8[Tensor, "*batch C H W"], height: int, width: int) -> UIn
     """Bilinear with antialiasing; the image keeps spanning [0, W] x [0, H], so its K is scaled."""
     if image.shape[-2:] == (height, width):
         return image
-    return colour.resize(image, [height, width], antialias=True)
+    flat = image.reshape(-1, *image.shape[-3:])
+    resized = F.interpolate(flat, (height, width), mode="bilinear", antialias=True)
+    return resized.reshape(*image.shape[:-2], height, width)
 
 
 def resize_labels(ids: Integer[Tensor, "H W"], height: int, width: int) -> Integer[Tensor, "h w"]:
@@ -246,43 +263,3 @@ def resample(image: UInt8[Tensor, "3 h w"], lookup: Lookup) -> UInt8[Tensor, "3 
     sampled = F.grid_sample(image[None].float(), lookup.grid[None], padding_mode="border", align_corners=False)
     view = F.avg_pool2d(sampled, 2)[0] * lookup.covered
     return view.round().clamp(0, 255).to(torch.uint8)
-
-
-@dataclass(frozen=True)
-class Jitter:
-    """One draw of a change of colours, shared by all views of a snippet.
-
-    Attributes:
-        brightness, contrast, saturation: factors; 1 changes nothing.
-        hue: turn of the colour circle, in turns of [-0.5, 0.5]; 0 changes nothing.
-        order: in which the four are applied.
-    """
-
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
-    order: tuple[int, ...] = (0, 1, 2, 3)
-
-
-def draw_jitter(random: np.random.Generator) -> Jitter:
-    """Factors within 20 % and a hue within a tenth of a turn, in any order.
-
-    Source: Godard et al., "Digging into self-supervised monocular depth", ICCV 2019, section 4.
-    """
-    brightness, contrast, saturation = random.uniform(0.8, 1.2, size=3)
-    order = tuple(int(i) for i in random.permutation(4))
-    return Jitter(float(brightness), float(contrast), float(saturation), float(random.uniform(-0.1, 0.1)), order)
-
-
-def jitter(image: Float[Tensor, "*batch 3 H W"], draw: Jitter) -> Float[Tensor, "*batch 3 H W"]:
-    """Images in [0, 1] with their colours changed; they stay in [0, 1]."""
-    steps = (
-        lambda x: colour.adjust_brightness(x, draw.brightness),
-        lambda x: colour.adjust_contrast(x, draw.contrast),
-        lambda x: colour.adjust_saturation(x, draw.saturation),
-        lambda x: colour.adjust_hue(x, draw.hue),
-    )
-    for i in draw.order:
-        image = steps[i](image)
-    return image

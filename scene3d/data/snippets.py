@@ -15,7 +15,7 @@ from scene3d.data.assembly import Index, Support, assemble, index_scene, sample_
 from scene3d.data.cues import check_cues
 from scene3d.data.depth_truth import has_truth, truth_file
 from scene3d.data.flip import flip
-from scene3d.data.images import draw_jitter, jitter
+from scene3d.data.jitter import draw_jitter, jitter
 from scene3d.data.mask_agreement import disputed_pixels
 from scene3d.data.pose_noise import disturb
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from scene3d.data.images import write_bytes
@@ -47,6 +46,8 @@ def read_tum_trajectory(path: Path | str) -> Trajectory:
         DataError: the file has no such line, or one that is not 8 finite numbers, whose quaternion is not of
             length 1, or whose time is not above that of the line before it.
     """
+    from scipy.spatial.transform import Rotation
+
     path = Path(path)
     rows = _rows(path, 8)
     lengths = rows[:, 4:].norm(dim=1)
@@ -81,6 +82,8 @@ def write_tum_trajectory(path: Path | str, trajectory: Trajectory) -> None:
     Raises:
         DataError: the file cannot be written.
     """
+    from scipy.spatial.transform import Rotation
+
     quaternions = torch.from_numpy(Rotation.from_matrix(trajectory.body_to_world[:, :3, :3].numpy()).as_quat())
     rows = torch.cat([trajectory.stamps[:, None], trajectory.body_to_world[:, :3, 3], quaternions], dim=1)
     lines = ["# timestamp tx ty tz qx qy qz qw", *(" ".join(map(repr, row)) for row in rows.tolist())]

@@ -16,7 +16,7 @@ from scene3d.errors import UsageError
 from scene3d.geometry.se3 import invert
 from scene3d.structures.drive import DriveStep
 from scene3d.structures.frames import Frames
-from scene3d.structures.prediction import DepthPrediction, Prediction
+from scene3d.structures.prediction import CompletionPrediction, DepthPrediction, Prediction
 from scene3d.structures.scene import Shot
 
 Places = Literal["auto", "given", "estimated"]
@@ -76,7 +76,8 @@ def walk(
             )
         if places == "estimated":
             frames = replace(frames, cam_to_world=None, posed=None)
-        prediction = _depth_of(predict(frames))
+        said = predict(frames)
+        prediction = _depth_of(said)
         asked = places == "given" or (places == "auto" and prediction.is_metric)
         given = view_to_world(shot) if asked else None
         relative = None if places == "given" else _previous_to_cam(frames, prediction, shot.frame, chain.number)
@@ -88,6 +89,7 @@ def walk(
             prediction=prediction,
             cam_to_world=placed,
             time=shot.time,
+            scene=_scene_of(said),
             note="" if placed is not None else _why_not(prediction, places),
         )
 
@@ -153,9 +155,20 @@ def _depth_of(prediction: Prediction) -> DepthPrediction:
     """The depth alone, on the CPU."""
     if not isinstance(prediction, DepthPrediction):
         prediction = DepthPrediction(depth=prediction.depth, K=prediction.K, is_metric=prediction.is_metric)
+    return replace(prediction, **_moved(prediction))
+
+
+def _scene_of(prediction: Prediction) -> CompletionPrediction | None:
+    """The classes of voxels, on the CPU, without what belongs to the image."""
+    if not isinstance(prediction, CompletionPrediction) or prediction.classes is None:
+        return None
+    kept = replace(prediction, features=None, labels=None, points=None, calibration=None)
+    return replace(kept, **_moved(kept))
+
+
+def _moved(prediction: Prediction) -> dict[str, Any]:
     values = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
-    moved: dict[str, Any] = {k: v.detach().cpu() for k, v in values.items() if isinstance(v, Tensor)}
-    return replace(prediction, **moved)
+    return {k: v.detach().cpu() for k, v in values.items() if isinstance(v, Tensor)}
 
 
 def _why_not(prediction: DepthPrediction, places: Places) -> str:

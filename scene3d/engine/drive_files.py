@@ -14,6 +14,7 @@ from torch import Tensor
 
 from scene3d.data.images import write_bytes
 from scene3d.data.trajectory_files import write_kitti_trajectory, write_tum_trajectory
+from scene3d.engine.drive_classes import DriveClasses
 from scene3d.errors import DataError, MissingExtraError, Scene3dError
 from scene3d.fusion.agreement import TrustConfig, trusted
 from scene3d.fusion.cloud import CloudConfig, CloudFusion
@@ -51,6 +52,8 @@ def write_drive(
     - `poses_kitti.txt`, `trajectory_tum.txt`: `cam_to_world` of the frames that have one; `trajectory.png`.
     - `video.mp4`: image above depth above confidence.
     - `cloud.ply`, `cloud.png`, `mesh.ply`, `mesh.glb`: of the pixels that are to be believed; x forward, y left, z up.
+    - `classes.ply`, `voxels.ply`, `voxels.glb`, `voxels.png`, `plan.png`: the classes that the frames elected for the
+      cells of the street, in the same axes; of a method with classes of voxels.
     - `drive.html`: all of it in one file, with a view that turns.
 
     Args:
@@ -135,6 +138,7 @@ class _Solids:
         trust, cloud, tsdf = TrustConfig(), CloudConfig(), TsdfConfig()
         self.trust = TrustConfig(nearest=trust.nearest * unit, farthest=trust.farthest * unit)
         self._cloud = CloudFusion(CloudConfig(cell=cloud.cell * unit))
+        self._classes = DriveClasses(unit)
         self._tsdf = None
         if open3d:
             try:
@@ -145,11 +149,12 @@ class _Solids:
     def add(self, step: DriveStep) -> None:
         """Add a frame whose depth is 0 where it is not to be believed."""
         self._cloud.add(step)
+        self._classes.add(step)
         if self._tsdf is not None:
             self._tsdf.add(step)
 
     def write(self, frames: _Frames, folder: Path, title: str, facts: Mapping[str, str]) -> Iterator[Path]:
-        """Cloud, mesh and report."""
+        """Cloud, mesh, classes and report."""
         cloud, first = self._cloud.cloud(), frames.first.prediction
         places = torch.stack([place for _, _, place in frames.known])
         if len(cloud.points):
@@ -160,12 +165,25 @@ class _Solids:
         else:
             log.warning("cloud.ply left out: no pixel was believed; two neighbouring frames must agree on it")
         yield from self._write_mesh(folder)
+        yield from self._classes.write(folder, places)
         pictures = [
             ("the way from above", trajectory_picture([m for _, _, m in frames.places], is_metric=first.is_metric)),
+            *self._classes.pictures,
             *frames.shown,
         ]
         size = (first.depth.shape[1], first.depth.shape[2])
-        page = drive_html(cloud, places, first.K[0], size, title=title, pictures=pictures, facts=facts, unit=self.unit)
+        page = drive_html(
+            cloud,
+            places,
+            first.K[0],
+            size,
+            title=title,
+            pictures=pictures,
+            facts=facts,
+            unit=self.unit,
+            legend=self._classes.legend,
+            tables=self._classes.tables,
+        )
         write_bytes(folder / "drive.html", page.encode())
         yield folder / "drive.html"
 

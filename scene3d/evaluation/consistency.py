@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +62,44 @@ def agreement(votes: Int[Tensor, "C *cells"]) -> Agreement:  # noqa: UP037
         same=int(_pairs(votes[1:]).sum()),
         said=torch.where(occupied >= 2, votes[1:], 0).sum(dim=1),
     )
+
+
+@dataclass(frozen=True)
+class ElectedVotes:
+    """How the cells of a map were elected, by the class that was; of cells on which at least two frames have a say.
+
+    Attributes:
+        cells: how many.
+        cast: votes for any class but empty.
+        agreeing: those of them for the class that was elected.
+    """
+
+    cells: Int[Tensor, "C"]  # noqa: UP037
+    cast: Int[Tensor, "C"]  # noqa: UP037
+    agreeing: Int[Tensor, "C"]  # noqa: UP037
+
+    def share(self, classes: Sequence[int]) -> float | None:
+        """Share of the votes on cells of some classes that are for what was elected; None without a vote."""
+        chosen = list(classes)
+        cast = int(self.cast[chosen].sum())
+        return int(self.agreeing[chosen].sum()) / cast if cast else None
+
+
+def elected_votes(votes: Int[Tensor, "N C"], elected: Int[Tensor, "N"]) -> ElectedVotes:  # noqa: UP037
+    """Of the cells of a map.
+
+    Args:
+        votes: how many frames say each class of each cell; those of class 0 see it empty, and do not count.
+        elected: class of each cell.
+    """
+    said = votes[:, 1:].sum(dim=1, dtype=torch.int64)
+    several = said >= 2
+    agreeing = votes.gather(1, elected[:, None])[:, 0].long()
+
+    def by_class(counts: Tensor) -> Tensor:
+        return counts.new_zeros(votes.shape[1]).index_add_(0, elected[several], counts[several])
+
+    return ElectedVotes(cells=by_class(torch.ones_like(said)), cast=by_class(said), agreeing=by_class(agreeing))
 
 
 def _pairs(count: Tensor) -> Tensor:

@@ -7,16 +7,19 @@ neither is judged by where its vertices happen to crowd. Distances are in the un
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from scene3d.errors import UsageError
 from scene3d.structures.observed import ObservedVolume
 from scene3d.structures.solids import Mesh, PointCloud
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +127,7 @@ def f_score(precision: float, recall: float) -> float:
 
 def nearest_distance(points: Float[Tensor, "N 3"], surface: Float[Tensor, "M 3"]) -> Float[Tensor, "N"]:  # noqa: UP037
     """Distance of each point from the nearest of at least one other, float64, by a kd-tree on the CPU."""
-    distance, _ = cKDTree(surface.detach().cpu().double().numpy()).query(points.detach().cpu().double().numpy())
+    distance, _ = _tree(surface).query(points.detach().cpu().double().numpy())
     return torch.from_numpy(distance)
 
 
@@ -171,7 +174,7 @@ def thin(points: Float[Tensor, "N 3"], spacing: float, seed: int = 0) -> Float[T
     rank = np.random.default_rng(seed).permutation(number)
     # The tree finds pairs up to a distance, and the spacing itself is far enough.
     near = np.nextafter(spacing, 0)
-    pairs = cKDTree(points.detach().cpu().double().numpy()).query_pairs(near, output_type="ndarray")
+    pairs = _tree(points).query_pairs(near, output_type="ndarray")
     kept = np.ones(number, dtype=bool)
     while len(pairs):
         # Lowest rank among the neighbours that are still open.
@@ -187,6 +190,12 @@ def thin(points: Float[Tensor, "N 3"], spacing: float, seed: int = 0) -> Float[T
         settled = dropped | first
         pairs = pairs[~settled[pairs].any(axis=1)]
     return points[torch.from_numpy(kept).to(points.device)]
+
+
+def _tree(points: Float[Tensor, "N 3"]) -> cKDTree:
+    from scipy.spatial import cKDTree
+
+    return cKDTree(points.detach().cpu().double().numpy())
 
 
 def _capped_mean(distance: Float[Tensor, "N"], cap: float | None) -> float:  # noqa: UP037

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
-from kornia.metrics import ssim as ssim_map
 from torch import Tensor
 
 from scene3d.errors import UsageError
@@ -96,6 +95,8 @@ def ssim(
 
     Source: Wang et al., "Image quality assessment: from error visibility to structural similarity", TIP 2004.
     """
+    from kornia.metrics import ssim as ssim_map
+
     if min(rendered.shape[-2:]) < WINDOW:
         size = f"{rendered.shape[-1]} x {rendered.shape[-2]}"
         raise UsageError(f"ssim: expected images of at least {WINDOW} x {WINDOW} pixels, got {size}")

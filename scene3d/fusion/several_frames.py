@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
@@ -142,5 +141,7 @@ def stretch_to(rendered: Float[Tensor, "B H W"], matched: Float[Tensor, "B H W"]
 
 def _blur(maps: Float[Tensor, "B H W"], deviation: float) -> Float[Tensor, "B H W"]:
     """Gaussian, repeating the border."""
+    from kornia.filters import gaussian_blur2d
+
     size = 2 * max(int(3 * deviation), 1) + 1
     return gaussian_blur2d(maps[:, None], size, (deviation, deviation), border_type="replicate")[:, 0]

@@ -26,8 +26,8 @@ def voxelise(
     for index, grid in enumerate(grids):
         one = field.select(index)
         for layers in frame.slabs(chunk):
-            centres = frame.centres_of(frame.slab(layers).to(grid.device)).to(grid)
-            points = transform(grid_to_cam[index], centres)
+            centres = frame.slab_centres(layers, device=grid.device).to(grid)
+            points = transform(grid_to_cam[index], centres.reshape(-1, 3))
             seen = in_view(points, field.K[index], field.height, field.width)
             if seen.any():
                 density = grid.new_zeros(len(points))

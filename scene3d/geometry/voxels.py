@@ -28,7 +28,7 @@ class VoxelFrame:
 
     def centres(self, *, device: torch.device | None = None) -> Float[Tensor, "X Y Z 3"]:
         """Centre of every cell, in the axes of the grid."""
-        return torch.stack(torch.meshgrid(*self._axes(device), indexing="ij"), dim=-1)
+        return self.slab_centres(slice(None), device=device)
 
     def centres_of(self, cells: Int[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
         """Centres of some cells, in the axes of the grid; those that `centres` has."""
@@ -40,10 +40,10 @@ class VoxelFrame:
         step = max(cells // (self.shape[1] * self.shape[2]), 1)
         return [slice(first, min(first + step, self.shape[0])) for first in range(0, self.shape[0], step)]
 
-    def slab(self, layers: slice) -> Int[Tensor, "N 3"]:
-        """All cells of some layers along x."""
-        ranges = torch.arange(self.shape[0])[layers], torch.arange(self.shape[1]), torch.arange(self.shape[2])
-        return torch.cartesian_prod(*ranges)
+    def slab_centres(self, layers: slice, *, device: torch.device | None = None) -> Float[Tensor, "X Y Z 3"]:
+        """Centre of every cell of some layers along x."""
+        x, y, z = self._axes(device)
+        return torch.stack(torch.meshgrid(x[layers], y, z, indexing="ij"), dim=-1)
 
     def _axes(self, device: torch.device | None) -> list[Tensor]:
         """Centres along x, along y and along z."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float
-from kornia.metrics import ssim
 from torch import Tensor
 
 
@@ -19,6 +18,8 @@ def photometric_error(
 
     Source: Godard et al., "Unsupervised monocular depth estimation with left-right consistency", CVPR 2017, eq. 1.
     """
+    from kornia.metrics import ssim
+
     structural = ((1 - ssim(rendered, target, window_size=3)) / 2).clamp(0, 1).mean(dim=1)
     absolute = (rendered - target).abs().mean(dim=1)
     return ssim_weight * structural + (1 - ssim_weight) * absolute

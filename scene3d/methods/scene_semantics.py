@@ -5,7 +5,7 @@ Source: Jevtic et al., "Feed-forward SceneDINO for unsupervised semantic scene c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -22,10 +22,12 @@ from scene3d.geometry.occupancy import OccupancyCalibration
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.losses import LossTerms
 from scene3d.losses.correlation import feature_correspondence
+from scene3d.methods.pair_config import PairConfig
 from scene3d.methods.scene_completion import SceneCompletion, SceneCompletionConfig
+from scene3d.nn.cluster_probe import ClusteringConfig, KMeansConfig
 from scene3d.nn.clusters import spherical_kmeans
 from scene3d.nn.feature_bank import FeatureBank
-from scene3d.nn.labeller import AT_ONCE, Labeller
+from scene3d.nn.labeller import AT_ONCE, Labeller, check_names
 from scene3d.nn.segment_head import SegmentHead
 from scene3d.nn.whitening import Whitening
 from scene3d.structures.frames import Frames
@@ -35,13 +37,6 @@ from scene3d.volume import ImageField
 from scene3d.volume.pixel_aligned import PixelAlignedField
 from scene3d.volume.surface_balls import BallConfig, draw_features
 from scene3d.volume.views import covered, draw_view
-
-
-class PairConfig(Config):
-    """One kind of pairs in the correspondence loss: its weight, and the cosine from which a pair is alike."""
-
-    weight: float = Field(ge=0)
-    shift: float
 
 
 class SceneSemanticsConfig(Config):
@@ -58,8 +53,9 @@ class SceneSemanticsConfig(Config):
         neighbours: how many of the most alike balls one is drawn from.
         bank: balls that are remembered.
         clusters: how many groups; the classes of images, or more.
+        clustering: how they are found: by k-means, or by gradient beside the head.
         refit: steps after which the clusters are found anew.
-        fit_points: at most so many codes are clustered.
+        fit_points: at most so many codes are clustered by k-means.
         sharpness: a cluster is e times as probable as one whose cosine is less by one over this.
         refine: how classes are smoothed.
     """
@@ -76,6 +72,7 @@ class SceneSemanticsConfig(Config):
     neighbours: PositiveInt = 4
     bank: PositiveInt = 256
     clusters: PositiveInt = len(CITYSCAPES)
+    clustering: ClusteringConfig = KMeansConfig()
     refit: PositiveInt = 100
     fit_points: PositiveInt = 20000
     sharpness: PositiveFloat = 30.0
@@ -110,6 +107,7 @@ class SceneSemantics(nn.Module):
         given = config.whiten or expanded
         self.whitening = Whitening(expanded, given) if config.whiten else nn.Identity()
         self.head = SegmentHead(given, config.codes, config.dropout)
+        self.probe = config.clustering.build(config.clusters, config.codes)
         points = config.balls.points
         self.bank = FeatureBank(config.bank, points, channels, given)
         # What pixels show, sky included, which no ball ever holds; as many views as the balls come from.
@@ -150,13 +148,16 @@ class SceneSemantics(nn.Module):
             terms[name] = feature_correspondence(
                 teacher[mine], expanded, codes[mine], self.head(expanded), getattr(config, name).shift
             )
+        weights = {name: getattr(config, name).weight for name in terms}
+        if self.probe is not None:
+            with torch.no_grad():
+                told = self._codes(torch.cat([balls.flatten(0, 1), pixels.flatten(0, 1)]))
+            terms["clusters"], weights["clusters"] = self.probe(told), 1.0
         # Pushed after looking up, so that no ball finds itself.
         self.bank.push(balls, keys)
         self.pixels.push(pixels, pixels.mean(dim=1))
         if (step + 1) % config.refit == 0:
-            remembered = torch.cat([self.bank.held(), self.pixels.held()])
-            self._fit(remembered.flatten(0, 1), restarts=1)
-        weights = {name: getattr(config, name).weight for name in terms}
+            self._fit(lambda: torch.cat([self.bank.held(), self.pixels.held()]).flatten(0, 1), restarts=1)
         full = balls.new_tensor(len(balls) / (len(frames.image) * config.balls.count))
         return LossTerms(terms, weights, {"full_balls": full})
 
@@ -172,8 +173,11 @@ class SceneSemantics(nn.Module):
         return Labeller(self._likeness, self.cluster_to_class, self.config.sharpness)
 
     def fit_clusters(self, batches: Iterable[Frames]) -> None:
-        """Find the clusters anew in what the field says of these frames; their labels are not looked at."""
-        self._fit(self.draw_features(batches), restarts=4)
+        """Find the clusters anew in what the field says of these frames; their labels are not looked at.
+
+        Those that were learned beside the head are taken as they are.
+        """
+        self._fit(lambda: self.draw_features(batches), restarts=4)
 
     @torch.no_grad()
     def draw_features(self, batches: Iterable[Frames]) -> Float[Tensor, "N C"]:
@@ -190,10 +194,7 @@ class SceneSemantics(nn.Module):
         Several clusters may be one class, as where there are more clusters than classes. In voxels a
         class of images becomes its `SSC` class, in which sky and riders are empty.
         """
-        if classes.shape != self.cluster_to_class.shape:
-            raise ValueError(f"classes: expected one for each of {len(self.centres)} clusters, got {len(classes)}")
-        if not bool(((classes >= 0) & (classes < len(CITYSCAPES)) | (classes == IGNORE)).all()):
-            raise ValueError(f"classes: expected 0 to {len(CITYSCAPES) - 1} or {IGNORE}, got {classes.tolist()}")
+        check_names(classes, len(self.centres))
         self.cluster_to_class.copy_(classes)
 
     def clusters_of_pixels(self, frames: Frames) -> Int[Tensor, "B H W"]:
@@ -305,8 +306,9 @@ class SceneSemantics(nn.Module):
         )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The head; everything else is frozen."""
-        return [{"params": list(self.head.parameters()), "scale": 1.0}]
+        """The head, and clusters that are learned beside it; everything else is frozen."""
+        head = {"params": list(self.head.parameters()), "scale": 1.0}
+        return [head] if self.probe is None else [head, {"params": [self.probe.raw], "scale": self.probe.rate}]
 
     @torch.no_grad()
     def _sample(
@@ -332,10 +334,15 @@ class SceneSemantics(nn.Module):
         return codes
 
     @torch.no_grad()
-    def _fit(self, features: Float[Tensor, "N C"], restarts: int) -> None:
-        if len(features) < self.config.clusters:
-            return
-        some = torch.randperm(len(features), device=features.device)[: self.config.fit_points]
-        codes = torch.cat([self._codes(part) for part in features[some].split(AT_ONCE)])
-        self.centres.copy_(spherical_kmeans(codes, self.config.clusters, restarts=restarts))
+    def _fit(self, draw: Callable[[], Float[Tensor, "N C"]], restarts: int) -> None:
+        """Take clusters that have no names yet: those of the probe, or of features that are drawn for k-means."""
+        if self.probe is None:
+            features = draw()
+            if len(features) < self.config.clusters:
+                return
+            some = torch.randperm(len(features), device=features.device)[: self.config.fit_points]
+            codes = torch.cat([self._codes(part) for part in features[some].split(AT_ONCE)])
+            self.centres.copy_(spherical_kmeans(codes, self.config.clusters, restarts=restarts))
+        else:
+            self.centres.copy_(self.probe.centres)
         self.cluster_to_class.fill_(IGNORE)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scene3d.structures.labels import IGNORE
+from scene3d.structures.labels import CITYSCAPES, IGNORE
 
 AT_ONCE = 2**14
 """Features, as wide as the teacher's, that are held at a time."""
@@ -62,3 +62,11 @@ class Labeller:
         parts = [torch.softmax(self.sharpness * self.score(part)[:, kept], dim=-1) for part in features.split(AT_ONCE)]
         each = torch.cat(parts) if parts else features.new_zeros(0, len(kept))
         return each.new_zeros(len(each), classes).index_add_(1, self.names[kept], each)
+
+
+def check_names(classes: Int[Tensor, "K"], groups: int) -> None:  # noqa: UP037
+    """Raise a ValueError unless there is one class of `CITYSCAPES`, or 255, for each of so many groups."""
+    if classes.shape != (groups,):
+        raise ValueError(f"classes: expected one for each of {groups} clusters, got {len(classes)}")
+    if not bool(((classes >= 0) & (classes < len(CITYSCAPES)) | (classes == IGNORE)).all()):
+        raise ValueError(f"classes: expected 0 to {len(CITYSCAPES) - 1} or {IGNORE}, got {classes.tolist()}")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-import torchvision
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
 
 from scene3d.config import Config
 
@@ -116,8 +114,10 @@ class ResNetPyramid(Pyramid):
     """Feature maps of a ResNet at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image."""
 
     def __init__(self, config: ResNetConfig) -> None:
+        from torchvision import models
+
         super().__init__(config.images, config.normalise)
-        make = getattr(torchvision.models, f"resnet{config.depth}")
+        make = getattr(models, f"resnet{config.depth}")
         trunk = make(weights="IMAGENET1K_V1" if config.pretrained else None)
         stem = trunk.conv1
         if config.images > 1 or config.extra_channels:
@@ -149,9 +149,38 @@ class SmallResNet(Pyramid):
         self.levels = nn.ModuleList()
         for before, width in zip(config.widths[:-1], config.widths[1:], strict=True):
             shortcut = nn.Sequential(nn.Conv2d(before, width, 1, stride=2, bias=False), group_norm(width))
-            first_block = BasicBlock(before, width, stride=2, downsample=shortcut, norm_layer=group_norm)
-            more = [BasicBlock(width, width, norm_layer=group_norm) for _ in range(config.blocks - 1)]
+            first_block = ResidualBlock(before, width, shortcut)
+            more = [ResidualBlock(width, width) for _ in range(config.blocks - 1)]
             self.levels.append(nn.Sequential(first_block, *more))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, with group normalisation.
+
+    Its parts are called as those of torchvision's block, which importing would take as long as importing torch.
+
+    Args:
+        before, width: channels of what comes and of the result.
+        shortcut: what comes, as it is added to the result; one that halves the map makes the block halve it. None adds
+            it as it is.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016, figure 5, left.
+    """
+
+    def __init__(self, before: int, width: int, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        stride = 1 if shortcut is None else 2
+        self.conv1 = nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = group_norm(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = group_norm(width)
+        self.downsample = shortcut
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
+        """The map of the next block."""
+        inner = nn.functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        added = x if self.downsample is None else self.downsample(x)
+        return nn.functional.relu(self.bn2(self.conv2(inner)) + added, inplace=True)
 
 
 def group_norm(channels: int) -> nn.GroupNorm:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from torch import Tensor
 
 _LARGEST = 2**24
@@ -28,6 +26,9 @@ def min_cut(
         edges: pairs of different nodes.
         weights: what it costs, at least 0, that the nodes of an edge differ.
     """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
     nodes = len(cost)
     if nodes == 0:
         return torch.zeros(0, dtype=torch.bool)

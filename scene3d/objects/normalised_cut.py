@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from pydantic import Field
-from scipy.sparse.linalg import eigsh
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from scene3d.config import Config
@@ -71,6 +69,8 @@ def cut_points(
     Raises:
         ValueError: there are fewer than 4 points.
     """
+    from scipy.spatial import cKDTree
+
     if len(points) < 4:
         raise ValueError(f"cut_points: expected at least 4 points, got {len(points)}")
     drawn = torch.arange(len(points))
@@ -106,6 +106,8 @@ def normalised_cut(weights: Float[Tensor, "N N"], config: CutConfig) -> Cut:
 
     Source: Shi and Malik 2000, equations 2 and 11.
     """
+    from scipy.sparse.linalg import eigsh
+
     degree = weights.sum(dim=1)
     scale = degree.rsqrt()
     normalised = scale[:, None] * weights * scale

@@ -6,9 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from scene3d.config import Config
@@ -52,6 +49,8 @@ def trusted_points(sparse: SparsePoints, config: TrustConfig) -> Bool[Tensor, "N
 
 def spacing(points: Float[Tensor, "N 3"], neighbours: int) -> Float[Tensor, "N"]:  # noqa: UP037
     """Mean distance of each point to its nearest others, fewer where there are not so many; 0 for a single one."""
+    from scipy.spatial import cKDTree
+
     if len(points) < 2:
         return points.new_zeros(len(points))
     distances, _ = cKDTree(points.numpy()).query(points.numpy(), min(neighbours, len(points) - 1) + 1)
@@ -77,6 +76,10 @@ def largest_cluster(points: Float[Tensor, "N 3"], neighbours: int, deviations: f
         neighbours, deviations: a step may be as long as the mean distance of a point to so many neighbours, plus
             so many of its deviations.
     """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     if len(points) < 3:
         return torch.ones(len(points), dtype=torch.bool)
     distance = spacing(points, neighbours)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from scene3d.structures.prediction import DepthPrediction
+from scene3d.structures.prediction import CompletionPrediction, DepthPrediction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class DriveStep:
         cam_to_world: of its camera, in double precision; the world is the camera of the first frame that has a place,
             its lengths are of the scale of the depth. None where nobody knows.
         time: seconds since the start of the drive; None where the data does not say.
+        scene: the completed scene with its classes, B = 1; None where the method names none.
         note: why there is no `cam_to_world`; empty where there is one.
     """
 
@@ -31,4 +32,5 @@ class DriveStep:
     prediction: DepthPrediction
     cam_to_world: Float[Tensor, "4 4"] | None = None
     time: float | None = None
+    scene: CompletionPrediction | None = None
     note: str = ""

@@ -41,3 +41,27 @@ class Mesh:
     vertices: Float[Tensor, "N 3"]
     faces: Int[Tensor, "F 3"]
     colours: UInt8[Tensor, "N 3"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCells:
+    """The cells of a map that are elected to be there.
+
+    Attributes:
+        cells: cell (i, j, k) spans `size * (i, j, k)` to one cell further.
+        classes: the `SSC` class of each, never empty.
+        votes: how many frames said each `SSC` class of it; those of class 0 saw it empty.
+        size: edge of a cell.
+        map_to_world: places the map, whose z is up, in the world of the drive.
+    """
+
+    cells: Int[Tensor, "N 3"]
+    classes: Int[Tensor, "N"]  # noqa: UP037
+    votes: Int[Tensor, "N C"]
+    size: float
+    map_to_world: Float[Tensor, "4 4"]
+
+    @property
+    def centres(self) -> Float[Tensor, "N 3"]:
+        """Of the cells, in the map."""
+        return (self.cells.double() + 0.5) * self.size

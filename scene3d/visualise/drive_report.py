@@ -13,8 +13,9 @@ from torch import Tensor
 from scene3d.geometry.camera import CAM_TO_FORWARD, unproject
 from scene3d.geometry.se3 import transform
 from scene3d.structures.solids import Mesh, PointCloud
+from scene3d.structures.tables import Table
 from scene3d.visualise.painter import paint_points
-from scene3d.visualise.report_html import Content, report_html
+from scene3d.visualise.report_html import Content, Legend, report_html
 
 
 def forward_points(cloud: PointCloud, unit: float = 1.0) -> PointCloud:
@@ -37,6 +38,8 @@ def drive_html(
     pictures: Sequence[tuple[str, UInt8[Tensor, "_ _ 3"]]],
     facts: Mapping[str, str],
     unit: float = 1.0,
+    legend: Legend = (),
+    tables: Sequence[Table] = (),
 ) -> str:
     """The text of the report.
 
@@ -49,6 +52,8 @@ def drive_html(
         pictures: captions and pictures to show, in order.
         facts: names and values to list.
         unit: length that is drawn as a metre, where the scale is not known.
+        legend: of classes, where pictures show some.
+        tables: figures.
     """
     way = _forward(places[:, :3, 3]).float() / unit
     # What is drawn lies within 300 m of its origin; the middle of the way is the best one.
@@ -66,6 +71,8 @@ def drive_html(
         camera=(_frustum(K, size) - middle).numpy(),
         way=(way - middle).numpy(),
         facts=facts,
+        legend=legend,
+        tables=tables,
     )
     return report_html(content)
 

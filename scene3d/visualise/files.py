@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,18 +10,17 @@ import torch
 from scene3d.data.images import write_bytes
 from scene3d.errors import wrong_file
 from scene3d.structures.solids import Mesh, PointCloud
+from scene3d.visualise.solid_bytes import glb_bytes, ply_bytes
 
 _GRID_TO_GLTF = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
 """From x forward, y left, z up to glTF's axes: x right, y up, z towards the viewer."""
 
 
 def write_points(path: Path | str, cloud: PointCloud) -> None:
-    """A point cloud as binary PLY, in its own axes, metres."""
-    import trimesh
-
+    """A point cloud as binary PLY, in its own axes, metres; classes of its points are their property `label`."""
     colours = None if cloud.colours is None else cloud.colours.cpu().numpy()
-    made = trimesh.PointCloud(cloud.points.cpu().numpy(), colors=colours)
-    write_bytes(path, _bytes(made.export(file_type="ply")))
+    labels = None if cloud.labels is None else cloud.labels.cpu().numpy()
+    write_bytes(path, ply_bytes(cloud.points.cpu().numpy(), colours, labels=labels))
 
 
 def write_mesh(path: Path | str, mesh: Mesh) -> None:
@@ -30,16 +28,14 @@ def write_mesh(path: Path | str, mesh: Mesh) -> None:
 
     glTF reads vertex colours as linear light, PLY as they are shown: without that change a GLB looks pale.
     """
-    import trimesh
-
     path = Path(path)
-    vertices = mesh.vertices.cpu().numpy()
+    vertices, faces = mesh.vertices.cpu().numpy(), mesh.faces.cpu().numpy()
     colours = None if mesh.colours is None else mesh.colours.cpu().numpy()
     if path.suffix == ".glb":
-        vertices = vertices @ _GRID_TO_GLTF.T
-        colours = None if colours is None else _linear(colours)
-    made = trimesh.Trimesh(vertices, mesh.faces.cpu().numpy(), vertex_colors=colours, process=False)
-    write_bytes(path, _bytes(made.export(file_type=path.suffix[1:])))
+        linear = None if colours is None else _linear(colours)
+        write_bytes(path, glb_bytes(vertices @ _GRID_TO_GLTF.T, faces, linear))
+    else:
+        write_bytes(path, ply_bytes(vertices, colours, faces))
 
 
 def read_surface(path: Path | str) -> Mesh | PointCloud:
@@ -67,10 +63,6 @@ def read_surface(path: Path | str) -> Mesh | PointCloud:
 
 def _linear(colours: np.ndarray) -> np.ndarray:
     """Bytes of sRGB as bytes of linear light (IEC 61966-2-1)."""
-    share = colours / 255
+    share = np.arange(256) / 255
     light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    return (light * 255).round().astype(np.uint8)
-
-
-def _bytes(content: Any) -> bytes:
-    return content.encode() if isinstance(content, str) else bytes(content)
+    return (light * 255).round().astype(np.uint8)[colours]

@@ -6,22 +6,27 @@ import base64
 import html
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from scene3d.geometry.voxels import VoxelFrame
+from scene3d.structures.labels import SSC
 from scene3d.structures.solids import PointCloud
 from scene3d.structures.tables import Table
 from scene3d.visualise.quads import Quads
 
 LARGEST_PICTURE = 1280
 """Pictures are shrunk to this width in the report, pixels."""
+
+Legend = tuple[tuple[str, tuple[int, int, int], float], ...]
+"""Name, RGB and share of what is occupied, of each class."""
 
 MOST_POINTS = 120_000
 MOST_QUADS = 350_000
@@ -41,7 +46,7 @@ class SolidView:
     quads: Quads
     frame: VoxelFrame
     palette: UInt8[np.ndarray, "K 3"]
-    legend: tuple[tuple[str, tuple[int, int, int], float], ...] = ()
+    legend: Legend = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,7 @@ class Content:
         camera: centre and four corners of the camera's frustum, in the same axes.
         way: where the camera of a drive went, in the same axes; None of a single image.
         solid: voxels; None for methods that predict depth alone.
+        legend: as of a `SolidView`, of the pictures of a report without one.
         facts: names and values to list.
         tables: figures.
     """
@@ -69,6 +75,7 @@ class Content:
     camera: Float[np.ndarray, "5 3"]
     way: Float[np.ndarray, "P 3"] | None = None
     solid: SolidView | None = None
+    legend: Legend = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[Table] = ()
 
@@ -88,7 +95,7 @@ def report_html(content: Content) -> str:
         "stage": _stage(content),
         "poster": _picture_url(content.poster),
         "buttons": "".join(buttons),
-        "legend": _legend(content.solid),
+        "legend": _legend(content),
         "pictures": "".join(_figure(caption, picture) for caption, picture in content.pictures),
         "facts": _facts(content.facts),
         "tables": "".join(_table(table) for table in content.tables),
@@ -196,15 +203,25 @@ def _figure(caption: str, picture: UInt8[Tensor, "_ _ 3"]) -> str:
     return f'<figure><img alt="{text}" src="{_picture_url(picture)}"><figcaption>{text}</figcaption></figure>'
 
 
-def _legend(solid: SolidView | None) -> str:
-    if solid is None:
-        return ""
-    if solid.legend:
+def class_legend(classes: Int[Tensor, "N"]) -> Legend:  # noqa: UP037
+    """The classes of some occupied cells, those with the most cells first; what is no class is left out."""
+    counts = Counter(classes[classes > 0].tolist())
+    total = max(counts.total(), 1)
+    common = (c for c in counts.most_common() if c[0] < len(SSC))
+    return tuple((SSC.classes[c], SSC.colours[c], n / total) for c, n in common)
+
+
+def _legend(content: Content) -> str:
+    solid = content.solid
+    legend = content.legend if solid is None else solid.legend
+    if legend:
         items = (
             f'<li><i style="background:rgb{colour}"></i>{html.escape(name)} <span>{_share(share)}</span></li>'
-            for name, colour, share in solid.legend
+            for name, colour, share in legend
         )
         return f'<ul class="legend">{"".join(items)}</ul>'
+    if solid is None:
+        return ""
     stops = ",".join(f"rgb{tuple(c)}" for c in solid.palette[1 :: max(1, len(solid.palette) // 8)].tolist())
     low = solid.frame.origin[2]
     high = low + solid.frame.size * solid.frame.shape[2]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,19 @@ from scene3d.geometry.se3 import invert, transform
 from scene3d.geometry.voxels import SSCBENCH
 from scene3d.structures.labels import CITYSCAPES, SSC
 from scene3d.structures.prediction import CompletionPrediction, Prediction
+from scene3d.structures.solids import PointCloud
 from scene3d.structures.tables import Table
 from scene3d.visualise import pictures
 from scene3d.visualise.files import write_mesh, write_points
 from scene3d.visualise.painter import paint_voxels
 from scene3d.visualise.points import point_cloud
 from scene3d.visualise.quads import class_palette, height_colours, height_palette, merged_faces, quad_mesh
-from scene3d.visualise.report_html import Content, SolidView, report_html
+from scene3d.visualise.report_html import Content, SolidView, class_legend, report_html
 
 UNNAMED = SSC.index("other-object")
 """What occupied cells are called in label files when the method names no classes."""
+
+OPEN3D = "open3d.png"
 
 _log = logging.getLogger(__name__)
 
@@ -85,12 +88,17 @@ def write_results(
             raise UsageError(f"{folder / name}: exists already", hint="--overwrite replaces it")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, write in writers.items():
-        try:
-            write(folder / name)
-            written.append(folder / name)
-        except MissingExtraError as error:
-            _log.warning("%s left out: %s", name, error)
+    # Open3D draws in a process of its own, while the other files are written here.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        if OPEN3D in writers:
+            drawing = beside.submit(writers.pop(OPEN3D), folder / OPEN3D)
+            writers[OPEN3D] = lambda _: drawing.result()
+        for name, write in writers.items():
+            try:
+                write(folder / name)
+                written.append(folder / name)
+            except MissingExtraError as error:
+                _log.warning("%s left out: %s", name, error)
     return written
 
 
@@ -110,7 +118,7 @@ class _Scene:
         self.cam_to_grid = torch.tensor(CAM_TO_FORWARD)  # for predictions that have no grid
         if isinstance(prediction, CompletionPrediction):
             self.cam_to_grid = invert(prediction.grid_to_cam[0].cpu())
-        self.points = point_cloud(prediction.depth[0].cpu(), prediction.K[0].cpu(), self.image, self.cam_to_grid)
+        self.points = self._points()
         self.depth = pictures.depth_picture(prediction.depth[0])
         if isinstance(prediction, CompletionPrediction):
             self.classes = voxel_classes(prediction).cpu()
@@ -119,6 +127,12 @@ class _Scene:
             self.palette = class_palette() if named else height_palette(self.colour.shape[2])
             self.quads = merged_faces(self.colour)
             self.painted = paint_voxels(self.colour, self.palette, prediction.frame)
+
+    def _points(self) -> PointCloud:
+        if isinstance(self.prediction, CompletionPrediction) and self.prediction.points is not None:
+            return self.prediction.points[0]
+        depth, K = self.prediction.depth[0].cpu(), self.prediction.K[0].cpu()
+        return point_cloud(depth, K, self.image, self.cam_to_grid)
 
     def frustum(self, reach: float = 2.0) -> np.ndarray:
         """Centre and corners of the camera's view at `reach` metres, in the axes of the grid."""
@@ -131,12 +145,7 @@ class _Scene:
         """Voxels for the report."""
         if not isinstance(self.prediction, CompletionPrediction) or max(self.prediction.frame.shape) > 256:
             return None
-        legend: tuple[tuple[str, tuple[int, int, int], float], ...] = ()
-        if self.prediction.classes is not None:
-            counts = Counter(self.classes[self.classes > 0].tolist())
-            total = max(counts.total(), 1)
-            common = (c for c in counts.most_common() if c[0] < len(SSC))
-            legend = tuple((SSC.classes[c], SSC.colours[c], n / total) for c, n in common)
+        legend = () if self.prediction.classes is None else class_legend(self.classes.flatten())
         return SolidView(quads=self.quads, frame=self.prediction.frame, palette=self.palette, legend=legend)
 
 
@@ -195,7 +204,7 @@ def _voxel_writers(
     files["voxels.glb"] = lambda path: write_mesh(path, mesh)
     files["voxels.png"] = lambda path: pictures.write_picture(path, scene.painted)
     if open3d:
-        files["open3d.png"] = lambda path: draw_mesh(path, mesh, prediction.frame)
+        files[OPEN3D] = lambda path: draw_mesh(path, mesh, prediction.frame)
     return files
 
 

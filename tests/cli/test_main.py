@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scene3d.cli import VERBS, main
 from scene3d.errors import ConfigError, DataError, MissingExtraError, Scene3dError, UsageError
@@ -161,3 +162,16 @@ def test_ctrl_c_ends_with_130(tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "scene3d: error: stopped by Ctrl-C\n")
     assert time.monotonic() - start < 5
+
+
+def test_a_prediction_imports_nothing_that_it_does_not_need(tiny_weights: Path, tmp_path: Path):
+    Image.new("RGB", (104, 32), "gray").save(tmp_path / "photo.png")
+    words = ["predict", str(tiny_weights), str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), "--no-open3d"]
+    program = (
+        "import sys, scene3d.cli\n"
+        f"assert scene3d.cli.main({words!r}) == 0\n"
+        "heavy = {'torch._dynamo', 'torchvision', 'transformers', 'kornia', 'trimesh', 'scipy.spatial', 'open3d'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

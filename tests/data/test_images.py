@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +14,12 @@ from PIL import Image
 
 from scene3d.data import images
 from scene3d.data.images import (
-    Jitter,
-    draw_jitter,
     fisheye_lookup,
     image_size,
-    jitter,
     read_depth,
     read_image,
     read_labels,
+    read_mask,
     resample,
     resize,
     resize_depth,
@@ -95,6 +95,33 @@ def test_a_depth_png_among_the_images_is_refused(tmp_path: Path):
         read_image(tmp_path / "depth.png")
 
 
+def test_colours_of_16_bits_are_refused(tmp_path: Path):
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    # One pixel of RGB at 16 bits: a row is a filter byte and six bytes.
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
+    png = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(7))) + chunk(b"IEND", b"")
+    (tmp_path / "deep.png").write_bytes(png)
+    with pytest.raises(DataError, match="8 bits a channel, got 16"):
+        read_image(tmp_path / "deep.png")
+    with pytest.raises(DataError, match="16-bit gray PNG of depth, got 3 channels of 16 bits"):
+        read_depth(tmp_path / "deep.png")
+
+
+def test_two_levels_are_black_and_white_and_a_palette_is_its_indices_or_its_colours(tmp_path: Path):
+    two = Image.fromarray(np.array([[0, 255], [255, 0]], dtype=np.uint8)).convert("1")
+    two.save(tmp_path / "two.png")
+    assert read_labels(tmp_path / "two.png").tolist() == [[0, 255], [255, 0]]
+    assert read_mask(tmp_path / "two.png").tolist() == [[False, True], [True, False]]
+    few = Image.new("P", (2, 1))
+    few.putpalette([10, 20, 30, 40, 50, 60])
+    few.putdata([1, 0])
+    few.save(tmp_path / "few.png")
+    assert read_labels(tmp_path / "few.png").tolist() == [[1, 0]]
+    assert read_image(tmp_path / "few.png")[:, 0].T.tolist() == [[40, 50, 60], [10, 20, 30]]
+
+
 def test_depth_is_metres_times_256_and_zero_is_not_measured(tmp_path: Path):
     depth = torch.tensor([[0.0, 1.0, 80.25], [-1.0, torch.nan, torch.inf], [0.0001, 255.99609375, 1e6]])
     write_depth(tmp_path / "d.png", depth)
@@ -146,6 +173,7 @@ def test_shrinking_averages_and_does_not_alias():
     assert small.shape == (3, 2, 16)
     assert (small[..., 1:-1].float() - 100).abs().max() <= 15
     assert torch.equal(resize(stripes, 8, 64), stripes)
+    assert torch.equal(resize(stripes.expand(2, 1, 3, 8, 64), 2, 16), small.expand(2, 1, 3, 2, 16))
 
 
 def test_labels_are_taken_at_the_centre_and_never_mixed():
@@ -193,32 +221,6 @@ def test_what_the_fisheye_does_not_cover_is_black_and_marked():
     assert not lookup.covered[4, -1]
     assert (view[:, ~lookup.covered] == 0).all()
     assert torch.isfinite(lookup.grid).all()
-
-
-def test_a_jitter_is_one_for_all_views_and_stays_in_range():
-    views = torch.rand(1, 2, 3, 8, 8)
-    views[:, 1] = views[:, 0]
-    changed = jitter(views, draw_jitter(np.random.default_rng(3)))
-    assert not torch.allclose(changed, views)
-    torch.testing.assert_close(changed[:, 0], changed[:, 1])
-    assert changed.min() >= 0
-    assert changed.max() <= 1
-
-
-def test_a_jitter_of_ones_changes_nothing_and_brightness_is_a_factor():
-    image = torch.rand(3, 4, 4) * 0.5
-    torch.testing.assert_close(jitter(image, Jitter(1.0, 1.0, 1.0, 0.0)), image, atol=1e-5, rtol=0)
-    torch.testing.assert_close(jitter(image, Jitter(1.2, 1.0, 1.0, 0.0)), image * 1.2, atol=1e-5, rtol=0)
-
-
-def test_draws_stay_within_the_published_ranges():
-    draws = [draw_jitter(np.random.default_rng(seed)) for seed in range(200)]
-    for name, low, high in (("brightness", 0.8, 1.2), ("contrast", 0.8, 1.2), ("saturation", 0.8, 1.2)):
-        values = [getattr(draw, name) for draw in draws]
-        assert low <= min(values) < low + 0.05
-        assert high - 0.05 < max(values) <= high
-    assert -0.1 <= min(draw.hue for draw in draws) < -0.09
-    assert len({draw.order for draw in draws}) == 24
 
 
 def test_a_camera_resized_with_its_image_still_sees_the_same(tmp_path: Path):

@@ -141,7 +141,8 @@ def test_snippets_of_a_drive_on_disk_are_walked_over_and_those_of_two_are_refuse
         list(walk(flat, Snippets(scenes, config, training=False)))
 
 
-def test_of_a_completed_scene_the_depth_is_taken():
+@pytest.mark.parametrize("classes", [None, torch.ones(1, 2, 2, 2, dtype=torch.int64)], ids=["nameless", "classes"])
+def test_of_a_completed_scene_the_depth_is_taken_and_its_cells_where_they_have_classes(classes):
     drive = StreetDrive(1, (8, 24))
 
     def completes(frames):
@@ -152,7 +153,13 @@ def test_of_a_completed_scene_the_depth_is_taken():
             threshold=0.5,
             frame=VoxelFrame(origin=(0.0, 0.0, 0.0), size=1.0, shape=(2, 2, 2)),
             grid_to_cam=torch.eye(4)[None],
+            features=torch.ones(1, 2, 8, 24),
+            classes=classes,
         )
 
     (step,) = walk(completes, drive)
     assert isinstance(step.prediction, DepthPrediction) and torch.equal(step.prediction.depth, drive[0].depth[:, 0])
+    if classes is None:
+        assert step.scene is None
+    else:
+        assert step.scene is not None and step.scene.classes is not None and step.scene.features is None

@@ -13,7 +13,12 @@ from scene3d.engine import drive_files
 from scene3d.engine.drive import walk
 from scene3d.engine.drive_files import write_drive
 from scene3d.errors import DataError, MissingExtraError
+from scene3d.geometry.camera import CAM_TO_FORWARD
 from scene3d.geometry.se3 import invert
+from scene3d.geometry.voxels import VoxelFrame
+from scene3d.structures.drive import DriveStep
+from scene3d.structures.labels import SSC
+from scene3d.structures.prediction import CompletionPrediction
 from tests.drives import StreetDrive, TellsTheTruth, wall_step
 
 SIZE = (48, 160)
@@ -83,6 +88,38 @@ def test_what_cannot_be_made_is_left_out_and_said(drive: StreetDrive, tmp_path: 
     names = {p.name for p in write_drive(walk(TellsTheTruth(drive).predict, drive), tmp_path) if p.parent == tmp_path}
     assert names == WHOLE - {"video.mp4", "mesh.ply", "mesh.glb"}
     assert "video.mp4 left out: it is not installed" in caplog.text and "the mesh is left out" in caplog.text
+
+
+def with_classes(step: DriveStep) -> DriveStep:
+    """The wall as one layer of cells of half a metre, called a building."""
+    frame = VoxelFrame(origin=(0.0, -4.0, -4.0), size=0.5, shape=(12, 16, 16))
+    classes = torch.zeros(1, *frame.shape, dtype=torch.int64)
+    classes[:, 8] = SSC.index("building")
+    scene = CompletionPrediction(
+        depth=step.prediction.depth,
+        K=step.prediction.K,
+        density=(classes > 0).float(),
+        threshold=0.5,
+        frame=frame,
+        grid_to_cam=invert(torch.tensor(CAM_TO_FORWARD))[None],
+        classes=classes,
+    )
+    return replace(step, scene=scene)
+
+
+def test_the_frames_of_a_method_with_classes_elect_those_of_the_street(tmp_path: Path):
+    steps = [with_classes(wall_step(number, 4.0)) for number in range(3)]
+    told = {path.name for path in write_drive(steps, tmp_path, open3d=False)}
+    assert {"classes.ply", "voxels.ply", "voxels.glb", "voxels.png", "plan.png"} <= told
+    # In the axes of the cloud, the wall is 4 m ahead, and the cells begin there.
+    cells = trimesh.load(tmp_path / "classes.ply")
+    assert np.allclose(cells.vertices[:, 0], 4.25)
+    assert set(map(tuple, cells.colors[:, :3])) == {SSC.colours[SSC.index("building")]}
+    assert np.abs(np.median(trimesh.load(tmp_path / "cloud.ply").vertices[:, 0]) - 4) < 0.01
+    assert trimesh.load(tmp_path / "voxels.ply").bounds[:, 0].tolist() == [4.0, 4.5]
+    page = (tmp_path / "drive.html").read_text()
+    assert "consistency of classes over the frames" in page and "3.0 votes each on average" in page
+    assert "building <span>100.0%</span>" in page and "classes elected by the frames" in page
 
 
 def test_frames_that_have_no_place_are_written_and_said_once(tmp_path: Path, caplog):

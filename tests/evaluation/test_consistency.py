@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 import torch
 
-from scene3d.evaluation.consistency import agreement
+from scene3d.evaluation.consistency import agreement, elected_votes
 
 
 def test_by_hand():
@@ -40,3 +40,13 @@ def test_one_frame_agrees_with_nobody():
     found = agreement(torch.tensor([[0, 1], [1, 0]]))
     assert (found.either, found.both, found.same) == (0, 0, 0)
     assert (found.occupied, found.classes, found.by_chance) == (0.0, 0.0, 0.0)
+
+
+def test_votes_for_what_was_elected_worked_by_hand():
+    # Three cells of classes 1, 1 and 2: 2 of 3 votes, 1 of 1 (nobody else has a say, so it is left out), 3 of 3.
+    votes = torch.tensor([[5, 2, 1], [0, 1, 0], [1, 0, 3]])
+    found = elected_votes(votes, torch.tensor([1, 1, 2]))
+    assert (found.cells.tolist(), found.cast.tolist(), found.agreeing.tolist()) == ([0, 1, 1], [0, 3, 3], [0, 2, 3])
+    assert found.share([1]) == 2 / 3
+    assert found.share([1, 2]) == 5 / 6
+    assert found.share([0]) is None

@@ -40,7 +40,9 @@ def test_slabs_make_up_the_grid_with_the_same_centres():
     frame = VoxelFrame(origin=(1.0, -2.0, 0.5), size=0.3, shape=(5, 4, 3))
     slabs = frame.slabs(30)  # two layers of twelve cells
     assert slabs == [slice(0, 2), slice(2, 4), slice(4, 5)]
-    cells = torch.cat([frame.slab(layers) for layers in slabs])
+    centres = torch.cat([frame.slab_centres(layers) for layers in slabs])
+    assert torch.equal(centres, frame.centres())
+    cells = frame.cell_of(frame.centres())[0].reshape(-1, 3)
     assert torch.equal(frame.centres_of(cells), frame.centres().reshape(-1, 3))
     assert frame.slabs(1) == [slice(i, i + 1) for i in range(5)]
 

@@ -7,6 +7,7 @@ from scene3d.methods import Method
 from scene3d.methods.distillation import TeacherConfig
 from scene3d.methods.scene_completion import SceneCompletionConfig
 from scene3d.methods.scene_semantics import BallConfig, SceneSemanticsConfig
+from scene3d.nn.cluster_probe import ClusterProbeConfig
 from scene3d.nn.image_encoder import UNetEncoderConfig
 from scene3d.nn.labeller import Labeller
 from scene3d.nn.mean_field import MeanFieldConfig
@@ -253,3 +254,55 @@ def test_the_head_starts_from_whitened_features_and_only_then_learns(completion)
     before = {name: value.clone() for name, value in plain.state_dict().items()}
     plain.prepare([frames])
     assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
+
+
+def test_clusters_learned_by_gradient_leave_the_head_alone_and_learn_at_a_rate_of_their_own(completion):
+    plain, probed = _method(completion), _method(completion, clustering=ClusterProbeConfig(rate=7.0))
+    probed.load_state_dict(plain.state_dict() | {"probe.raw": torch.randn(5, 8)})
+    frames = _frames()
+    losses = []
+    for method in (plain, probed):
+        torch.manual_seed(1)
+        losses.append(method.train().training_step(frames, 0))
+        losses[-1].total().backward()
+    assert set(losses[1].terms) - set(losses[0].terms) == {"clusters"}
+    for mine, other in zip(plain.head.parameters(), probed.head.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
+    head, probe = probed.parameter_groups()
+    assert (head["scale"], probe["scale"]) == (1.0, 7.0)
+    assert probe["params"][0].grad.any()
+
+
+def test_learned_clusters_are_taken_at_the_end_without_names_and_name_pixels_like_others(completion):
+    method = _method(completion, clustering=ClusterProbeConfig())
+    assert method.probe is not None
+    method.name_clusters(torch.arange(5))
+    method.fit_clusters([])
+    torch.testing.assert_close(method.centres, method.probe.centres.detach())
+    assert not method.labeller.named
+    method.name_clusters(torch.tensor([0, 2, 8, 10, 13]))
+    prediction = method.eval().predict(_frames())
+    assert prediction.labels is not None and set(prediction.labels.unique().tolist()) <= {0, 2, 8, 10, 13}
+
+
+def test_learned_clusters_go_on_as_if_they_never_stopped(completion):
+    def run(method, optimiser, steps):
+        for step in steps:
+            torch.manual_seed(step)
+            optimiser.zero_grad()
+            method.training_step(_frames(), step).total().backward()
+            optimiser.step()
+
+    def made():
+        method = _method(completion, clustering=ClusterProbeConfig()).train()
+        return method, torch.optim.Adam(method.parameter_groups(), lr=1e-2)
+
+    whole, stopped, resumed = made(), made(), made()
+    run(*whole, range(4))
+    run(*stopped, range(2))
+    for fresh, old in zip(resumed, stopped, strict=True):
+        fresh.load_state_dict(old.state_dict())
+    run(*resumed, range(2, 4))
+    for one, other in zip(whole[0].state_dict().values(), resumed[0].state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(whole[0].probe.raw, stopped[0].probe.raw)

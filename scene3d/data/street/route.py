@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
 
 from scene3d.data.street.categories import Category
 from scene3d.data.street.ground import STEP, Ground, Profile
@@ -48,6 +47,8 @@ class Route:
 
     def coordinates(self, points: Float[Array, "N 2"]) -> tuple[Array, Array]:
         """S and distance to the left of points of the plane."""
+        from scipy.spatial import cKDTree
+
         _, nearest = cKDTree(self.points).query(points)
         away, heading = points - self.points[nearest], self.heading[nearest]
         cos, sin = np.cos(heading), np.sin(heading)
