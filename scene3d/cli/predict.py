@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -58,28 +58,31 @@ def predict(
         refuse_existing(out, overwrite=overwrite)
         if shard != "1/1":
             raise UsageError(f"--shard: {source} is one image")
-    from scene3d.engine.batch_folder import whole_folder
-    from scene3d.recipe import load
-    from scene3d.visualise.results import write_results
+    from scene3d.visualise.offscreen_child import Offscreen
 
-    predictor = load(weights, device=device)
-    camera = "assumed to be that of the training images" if K is None else f"{K}"
-    results = _Batch(predictor, source, out, K, every, shard, overwrite) if several else None
-    take = (lambda number: True) if results is None else results.takes
-    for frames, shot in predictor.snippets(images, K, every=every, take=take):
-        name = shot.image.stem if several else source.name
-        place = out / name if several else out
-        with whole_folder(out) if results is None else results.writing(name) as folder:
-            files = write_results(
-                predictor.predict_frames(frames),
-                frames.image[0, 0],
-                folder,
-                title=name,
-                facts={"weights": weights, "K": camera},
-                open3d=not no_open3d,
-            )
-        for path in files:
-            print(place / path.name)
+    with Offscreen() as offscreen:
+        if not no_open3d:
+            offscreen.load_ahead()  # beside all that is imported here
+        from scene3d.engine.batch_folder import whole_folder
+        from scene3d.recipe import load
+        from scene3d.visualise.results import write_results
+
+        predictor = load(weights, device=device)
+        camera = "assumed to be that of the training images" if K is None else f"{K}"
+        results = _Batch(predictor, source, out, K, every, shard, overwrite) if several else None
+        take = (lambda number: True) if results is None else results.takes
+        facts = {"weights": weights, "K": camera}
+        options: dict[str, Any] = {"facts": facts, "open3d": not no_open3d, "offscreen": offscreen}
+        for frames, shot in predictor.snippets(images, K, every=every, take=take):
+            if not no_open3d:
+                offscreen.load_ahead()
+            name = shot.image.stem if several else source.name
+            place = out / name if several else out
+            with whole_folder(out) if results is None else results.writing(name) as folder:
+                prediction = predictor.predict_frames(frames)
+                files = write_results(prediction, frames.image[0, 0], folder, title=name, **options)
+            for path in files:
+                print(place / path.name)
     return 0
 
 

@@ -3,7 +3,7 @@
 Open3D's renderer ends the whole process where EGL or Vulkan is missing, so `scene3d.visualise.viewer`
 runs this file in a child and reads what became of it. It imports nothing of scene3d but errors.
 
-Usage: python offscreen.py JOB.json, with {"files": [...], "picture": PNG, "eye": [x, y, z] or null,
+Usage: python offscreen.py < JOB.json, with {"files": [...], "picture": PNG, "eye": [x, y, z] or null,
 "target": [x, y, z] or null, "width": pixels, "height": pixels}.
 """
 
@@ -12,15 +12,13 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
-def draw(job: dict[str, Any]) -> None:
+def draw(o3d: Any, job: dict[str, Any]) -> None:
     """Draw the meshes and points of some files as seen from the eye; z is up."""
-    o3d: Any = import_module("open3d")
     rendering = o3d.visualization.rendering
     renderer = rendering.OffscreenRenderer(job["width"], job["height"])
     scene = renderer.scene
@@ -57,4 +55,7 @@ def _read(o3d: Any, file: str) -> Any:
 
 
 if __name__ == "__main__":
-    draw(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    # Loaded before the job is there, which may be a while to come.
+    library = import_module("open3d")
+    if said := sys.stdin.read():
+        draw(library, json.loads(said))

@@ -27,6 +27,7 @@ from scene3d.structures.solids import PointCloud
 from scene3d.structures.tables import Table
 from scene3d.visualise import pictures
 from scene3d.visualise.files import write_mesh, write_points
+from scene3d.visualise.offscreen_child import Offscreen
 from scene3d.visualise.painter import paint_voxels
 from scene3d.visualise.points import point_cloud
 from scene3d.visualise.quads import class_palette, height_colours, height_palette, merged_faces, quad_mesh
@@ -51,6 +52,7 @@ def write_results(
     tables: Sequence[Table] = (),
     extra: Sequence[tuple[str, Tensor]] = (),
     open3d: bool = True,
+    offscreen: Offscreen | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write all that a prediction says of one image.
@@ -73,6 +75,7 @@ def write_results(
         tables: figures to show in the report.
         extra: captions and RGB pictures to add to the report, such as the truth.
         open3d: whether to try the Open3D picture, which may take 20 s on a machine without graphics.
+        offscreen: who draws that, if it was loaded ahead.
         overwrite: replace files that are there.
 
     Returns:
@@ -82,7 +85,8 @@ def write_results(
         UsageError: a file is there and `overwrite` is not given; nothing is written then.
     """
     folder = Path(folder)
-    writers = _writers(_one(prediction, index), image, title, dict(facts or {}), tables, extra, open3d)
+    drawer = (offscreen or Offscreen()) if open3d else None
+    writers = _writers(_one(prediction, index), image, title, dict(facts or {}), tables, extra, drawer)
     for name in writers:
         if (folder / name).exists() and not overwrite:
             raise UsageError(f"{folder / name}: exists already", hint="--overwrite replaces it")
@@ -156,7 +160,7 @@ def _writers(
     facts: dict[str, str],
     tables: Sequence[Table],
     extra: Sequence[tuple[str, Tensor]],
-    open3d: bool,
+    offscreen: Offscreen | None,
 ) -> dict[str, Callable[[Path], object]]:
     """What writes each file, by its name."""
     scene = _Scene(prediction, image)
@@ -171,7 +175,7 @@ def _writers(
             files[name] = partial(pictures.write_picture, picture=picture)
     files["points.ply"] = lambda path: write_points(path, scene.points)
     if isinstance(prediction, CompletionPrediction):
-        files |= _voxel_writers(scene, prediction, open3d)
+        files |= _voxel_writers(scene, prediction, offscreen)
     poster = scene.painted if isinstance(prediction, CompletionPrediction) else scene.depth
     content = Content(
         title=title,
@@ -189,7 +193,7 @@ def _writers(
 
 
 def _voxel_writers(
-    scene: _Scene, prediction: CompletionPrediction, open3d: bool
+    scene: _Scene, prediction: CompletionPrediction, offscreen: Offscreen | None
 ) -> dict[str, Callable[[Path], object]]:
     from scene3d.visualise.viewer import draw_mesh
 
@@ -203,8 +207,8 @@ def _voxel_writers(
     files["voxels.ply"] = lambda path: write_mesh(path, mesh)
     files["voxels.glb"] = lambda path: write_mesh(path, mesh)
     files["voxels.png"] = lambda path: pictures.write_picture(path, scene.painted)
-    if open3d:
-        files[OPEN3D] = lambda path: draw_mesh(path, mesh, prediction.frame)
+    if offscreen is not None:
+        files[OPEN3D] = lambda path: draw_mesh(path, mesh, prediction.frame, offscreen)
     return files
 
 

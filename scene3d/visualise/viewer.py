@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.resources import files as package_files
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -29,17 +26,13 @@ from scene3d.structures.labels import IGNORE, SSCBENCH_TO_SSC, remap
 from scene3d.structures.scene import VoxelFile
 from scene3d.structures.solids import Mesh
 from scene3d.visualise.files import write_mesh
+from scene3d.visualise.offscreen_child import APT, Offscreen, check_is_there
 from scene3d.visualise.painter import default_view
 from scene3d.visualise.quads import class_palette, merged_faces, quad_mesh
-
-APT = "apt-get install libusb-1.0-0 libgl1 libegl1 libx11-6 libvulkan1 mesa-vulkan-drivers"
-"""What Open3D and its off-screen renderer need of a Debian-like system."""
 
 MESHES_AND_POINTS = (".ply", ".glb", ".gltf", ".obj", ".stl", ".pcd", ".xyz")
 VOXELS = (".label", ".npy")
 CAMERAS = (".json",)
-SECONDS = 180
-"""The first frame takes about 20 s where Vulkan runs on the processor; a busy machine takes longer."""
 
 
 def show(
@@ -73,11 +66,13 @@ def show(
             _window(shown, width, height)
             return None
         picture = Path(files[0]).parent / "scene3d.png" if screenshot is None else Path(screenshot)
-        draw_files(picture, shown, width=width, height=height)
+        draw_files(picture, shown, Offscreen(), width=width, height=height)
         return picture
 
 
-def draw_mesh(path: Path | str, mesh: Mesh, frame: VoxelFrame, *, width: int = 960, height: int = 600) -> None:
+def draw_mesh(
+    path: Path | str, mesh: Mesh, frame: VoxelFrame, offscreen: Offscreen, *, width: int = 960, height: int = 600
+) -> None:
     """A picture of a mesh that was made of a grid, from behind and above the grid's near edge.
 
     Raises:
@@ -87,12 +82,13 @@ def draw_mesh(path: Path | str, mesh: Mesh, frame: VoxelFrame, *, width: int = 9
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "mesh.ply"
         write_mesh(file, mesh)
-        draw_files(path, [file], width=width, height=height, eye=eye, target=target)
+        draw_files(path, [file], offscreen, width=width, height=height, eye=eye, target=target)
 
 
 def draw_files(
     path: Path | str,
     files: Sequence[Path | str],
+    offscreen: Offscreen,
     *,
     width: int,
     height: int,
@@ -104,31 +100,14 @@ def draw_files(
     Raises:
         MissingExtraError: Open3D is not there, or cannot draw on this machine.
     """
-    open3d_is_there()
     with tempfile.TemporaryDirectory() as scratch:
-        picture, job = Path(scratch) / "picture.png", Path(scratch) / "job.json"
-        content = {"files": [str(file) for file in files], "picture": str(picture), "eye": eye}
-        job.write_text(json.dumps(content | {"target": target, "width": width, "height": height}))
-        program = str(package_files("scene3d.visualise").joinpath("offscreen.py"))
-        try:
-            command = [sys.executable, program, str(job)]
-            child = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-            said = child.stderr.strip().splitlines()
-            reason = said[-1] if said else f"exit code {child.returncode}"
-        except subprocess.TimeoutExpired:
-            reason = f"it took more than {SECONDS} s"
+        picture = Path(scratch) / "picture.png"
+        job = {"files": [str(file) for file in files], "picture": str(picture), "eye": eye, "target": target}
+        reason = offscreen.draw(job | {"width": width, "height": height})
         if not picture.exists():
             hint = f"pictures without a display need: {APT}"
             raise MissingExtraError(f"Open3D could not draw on this machine: {reason}", hint=hint)
         write_bytes(path, picture.read_bytes())
-
-
-def open3d_is_there() -> None:
-    """Raise a MissingExtraError with the way to mend it if Open3D is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("open3d") is None:
-        raise MissingExtraError("Open3D is not installed", hint=f'pip install "scene3d[open3d]" and {APT}')
 
 
 def import_open3d() -> Any:
@@ -137,7 +116,7 @@ def import_open3d() -> Any:
     Raises:
         MissingExtraError: it is not installed, or a library of the system is missing.
     """
-    open3d_is_there()
+    check_is_there()
     try:
         import open3d
     except (ImportError, OSError) as error:

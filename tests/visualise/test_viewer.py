@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from scene3d.errors import DataError, MissingExtraError, UsageError
 from scene3d.geometry.camera import pinhole
 from scene3d.geometry.voxels import VoxelFrame
 from scene3d.structures.solids import Mesh
-from scene3d.visualise import viewer
+from scene3d.visualise import offscreen_child
+from scene3d.visualise.offscreen_child import Offscreen
 from scene3d.visualise.viewer import camera_mesh, cameras_mesh, draw_mesh, show
 
 FRAME = VoxelFrame(origin=(0.0, -1.0, -1.0), size=0.5, shape=(4, 4, 4))
@@ -54,7 +56,7 @@ def test_cameras_of_a_folder_of_posed_images_stand_where_its_json_says(tmp_path)
 def test_open3d_draws_a_mesh_without_a_display(tmp_path):
     pytest.importorskip("open3d", reason="Open3D is not installed")
     try:
-        draw_mesh(tmp_path / "box.png", box(), FRAME, width=64, height=48)
+        draw_mesh(tmp_path / "box.png", box(), FRAME, Offscreen(), width=64, height=48)
     except MissingExtraError as error:
         pytest.skip(f"no off-screen rendering here: {error}")
     picture = Image.open(tmp_path / "box.png").convert("RGB")
@@ -63,20 +65,23 @@ def test_open3d_draws_a_mesh_without_a_display(tmp_path):
 
 
 def test_a_renderer_that_dies_is_a_clear_error(tmp_path, monkeypatch):
-    def dies(*_, **__):
-        return subprocess.CompletedProcess([], -6, "", "[Open3D INFO] starting\nEGL_BAD_DISPLAY")
-
-    monkeypatch.setattr(viewer, "open3d_is_there", lambda: None)
-    monkeypatch.setattr(viewer.subprocess, "run", dies)
+    program = (
+        "import os, sys; print('[Open3D INFO] starting\\nEGL_BAD_DISPLAY', file=sys.stderr, flush=True); os.abort()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    monkeypatch.setattr(offscreen_child, "is_there", lambda: True)
+    monkeypatch.setattr(
+        offscreen_child, "_start", lambda: subprocess.Popen([sys.executable, "-c", program], text=True, **pipes)
+    )
     with pytest.raises(MissingExtraError, match=r"EGL_BAD_DISPLAY.*libegl1"):
-        draw_mesh(tmp_path / "box.png", box(), FRAME)
+        draw_mesh(tmp_path / "box.png", box(), FRAME, Offscreen())
     assert not list(tmp_path.iterdir())
 
 
 def test_without_open3d_the_error_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"scene3d\[open3d\].*libusb"):
-        draw_mesh(tmp_path / "box.png", box(), FRAME)
+        draw_mesh(tmp_path / "box.png", box(), FRAME, Offscreen())
 
 
 @pytest.mark.parametrize(("name", "content"), [("none.ply", None), ("notes.txt", "hello"), ("cut.label", "abc")])
