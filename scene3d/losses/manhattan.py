@@ -8,14 +8,16 @@ Manhattan scenes", ICCV 2023.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 from torch import Tensor
 
 from scene3d.config import Config
 from scene3d.losses import LossTerms
+from scene3d.losses.manhattan_frame import likeliest_frame
 from scene3d.nn.clusters import assign, spherical_kmeans
 
 
@@ -25,9 +27,13 @@ class ManhattanConfig(Config):
     Attributes:
         clusters: of the normals.
         rounds: of the clustering.
+        search: "clusters" takes three of the clusters as axes, as published; "frames" the directions at right angles
+            that most normals lie along, see `scene3d.losses.manhattan_frame`, and every normal belongs to the nearest.
+        memory: normals of earlier steps that such a frame is sought among besides those of the step.
         tolerance: 1 - cos up to which a cluster lies along an axis, either way; 0.01 is 8 degrees.
-        outliers: 1 - cos beyond which a normal of such a cluster does not count; None counts all. The published code
-            means to leave them out at 0.01 but does not.
+        width: the same for a normal that speaks for a frame; 0.05 is 18 degrees.
+        outliers: 1 - cos beyond which a normal that belongs to an axis does not count; None counts all. The published
+            code means to leave them out at 0.01 but does not.
         orthogonality, cosine, l1: weights of the terms, once grown.
         start: step before which nothing is asked, while there is no surface yet.
         ramp: steps over which the weights grow.
@@ -37,7 +43,10 @@ class ManhattanConfig(Config):
 
     clusters: int = Field(default=20, ge=3)
     rounds: int = Field(default=20, ge=1)
+    search: Literal["clusters", "frames"] = "clusters"
+    memory: NonNegativeInt = 0
     tolerance: float = Field(default=0.01, gt=0, lt=1)
+    width: float = Field(default=0.05, gt=0, lt=0.29)
     outliers: float | None = Field(default=0.01, gt=0)
     orthogonality: float = Field(default=2e-3, ge=0)
     cosine: float = Field(default=2e-3, ge=0)
@@ -68,6 +77,8 @@ def manhattan_terms(
     step: int,
     config: ManhattanConfig,
     generator: torch.Generator | None = None,
+    *,
+    recent: Float[Tensor, "M 3"] | None = None,
 ) -> LossTerms:
     """The prior's terms for the normals of rendered patches, with the weights of a step.
 
@@ -79,13 +90,21 @@ def manhattan_terms(
         step: of training.
         config: see there.
         generator: draws the beginnings of the clusters, on the CPU.
+        recent: normals of earlier steps; those of length 0 do not count.
     """
     growth = config.growth(step)
     usable = torch.isfinite(normals).all(dim=1) & (normals.detach().norm(dim=1) > 0.5)
     if growth == 0 or usable.sum() < config.clusters:
         return LossTerms({}, {})
     chosen = normals[usable]
-    axes = find_axes(chosen, config, generator)
+    if config.search == "clusters":
+        axes = find_axes(chosen, config, generator)
+    else:
+        known = chosen.detach()
+        if recent is not None:
+            known = torch.cat([known, recent[recent.norm(dim=1) > 0.5].to(known)])
+        frame = likeliest_frame(known, config.clusters, config.rounds, config.width, generator)
+        axes = nearest_axes(chosen, frame, config.outliers)
     centres = axis_directions(chosen, axes)
     terms = {
         "manhattan_orthogonality": orthogonality(centres),
@@ -128,10 +147,30 @@ def find_axes(
     directions = centres[torch.stack([first, first.new_tensor(second), first.new_tensor(third)])]
     along = centres @ directions.mT
     owner = torch.where(along.abs().amax(dim=1) > 1 - config.tolerance, along.abs().argmax(dim=1), -1)
-    member = owner[cluster]
+    return _belonging(normals, directions, owner[cluster], config.outliers)
+
+
+@torch.no_grad()
+def nearest_axes(normals: Float[Tensor, "N 3"], frame: Float[Tensor, "3 3"], outliers: float | None) -> ManhattanAxes:
+    """Each normal with the axis that it is nearest to.
+
+    Args:
+        normals: of unit length.
+        frame: unit axes in rows.
+        outliers: see `ManhattanConfig`.
+    """
+    return _belonging(normals, frame, (normals @ frame.mT).abs().argmax(dim=1), outliers)
+
+
+def _belonging(
+    normals: Tensor,
+    directions: Float[Tensor, "3 3"],
+    member: Int[Tensor, "N"],  # noqa: UP037
+    outliers: float | None,
+) -> ManhattanAxes:
     cosine = (normals @ directions.mT).gather(1, member.clamp(min=0)[:, None])[:, 0]
-    if config.outliers is not None:
-        member = torch.where(1 - cosine.abs() > config.outliers, -1, member)
+    if outliers is not None:
+        member = torch.where(1 - cosine.abs() > outliers, -1, member)
     return ManhattanAxes(member, torch.where(cosine < 0, -1.0, 1.0).to(normals))
 
 

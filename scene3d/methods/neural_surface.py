@@ -30,7 +30,7 @@ from scene3d.methods.surface_config import (
     SamplingConfig,
     SurfaceLossConfig,
 )
-from scene3d.methods.surface_priors import surface_priors
+from scene3d.methods.surface_priors import SurfacePriors
 from scene3d.nn.pose_refinement import PoseRefinement
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SOLID, SurfacePrediction
@@ -127,6 +127,7 @@ class NeuralSurface(nn.Module):
         around, sampling = config.background, config.sampling
         self.background = None if isinstance(around, PlainBackgroundConfig) else around.build()
         self.occupancy = SurfaceOccupancy(sampling) if isinstance(sampling, MarchSamplingConfig) else None
+        self.priors = SurfacePriors(config.loss)
         refined = config.refinement
         self.cameras = None if refined is None else PoseRefinement(refined.images, refined.fixed)
         self.register_buffer("unit_to_world", torch.eye(4, dtype=torch.float64))
@@ -259,7 +260,7 @@ class NeuralSurface(nn.Module):
 
     def _priors(self, seen: SurfaceRendering, rays: ImageRays, step: int, names: tuple[str, ...]) -> LossTerms:
         """What the surface is to be besides looking like its photographs."""
-        return surface_priors(seen, rays, self.config.loss, step, names)
+        return self.priors(seen, rays, step, names)
 
     def _render(
         self,

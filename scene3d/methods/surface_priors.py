@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from scene3d.errors import DataError
 from scene3d.losses import LossTerms
@@ -16,31 +16,49 @@ from scene3d.volume.image_rays import ImageRays
 from scene3d.volume.surface_renderer import SurfaceRendering
 
 
-def surface_priors(
-    seen: SurfaceRendering, rays: ImageRays, config: SurfaceLossConfig, step: int, names: tuple[str, ...] = ()
-) -> LossTerms:
-    """The terms of the priors that a config asks for, with their weights of a step.
+class SurfacePriors(nn.Module):
+    """The terms of the priors that a config asks for, and the normals that it wants remembered.
 
     Args:
-        seen: what the rays of the step see.
-        rays: the same, with what the frames say at their pixels.
         config: which priors.
-        step: of the training.
-        names: of the frames, for messages.
-
-    Raises:
-        DataError: depth or normals are asked for and the frames have neither a network's guess of them nor depth.
     """
-    found = LossTerms({}, {})
-    if not (config.depth or config.normals or config.manhattan):
+
+    recent: Tensor
+
+    def __init__(self, config: SurfaceLossConfig) -> None:
+        super().__init__()
+        self.config = config
+        memory = 0 if config.manhattan is None else config.manhattan.memory
+        # A resumed training must find the same frame of a room; what memory nobody asked for is not in its weights.
+        self.register_buffer("recent", torch.zeros(memory, 3), persistent=memory > 0)
+
+    def forward(self, seen: SurfaceRendering, rays: ImageRays, step: int, names: tuple[str, ...] = ()) -> LossTerms:
+        """The terms with their weights of a step.
+
+        Args:
+            seen: what the rays of the step see.
+            rays: the same, with what the frames say at their pixels.
+            step: of the training.
+            names: of the frames, for messages.
+
+        Raises:
+            DataError: depth or normals are asked for and the frames have neither a network's guess of them nor depth.
+        """
+        config, found = self.config, LossTerms({}, {})
+        if not (config.depth or config.normals or config.manhattan):
+            return found
+        solid = seen.surface >= SOLID
+        normals = nn.functional.normalize(torch.where(solid[:, None], seen.normals, 0.0), dim=1)
+        if config.depth or config.normals:
+            found = found.joined(_cues(seen, rays, config, normals, solid, names))
+        if config.manhattan is not None:
+            found = found.joined(manhattan_terms(normals, step, config.manhattan, recent=self.recent))
+            self._remember(normals.detach())
         return found
-    solid = seen.surface >= SOLID
-    normals = torch.nn.functional.normalize(torch.where(solid[:, None], seen.normals, 0.0), dim=1)
-    if config.depth or config.normals:
-        found = found.joined(_cues(seen, rays, config, normals, solid, names))
-    if config.manhattan is not None:
-        found = found.joined(manhattan_terms(normals, step, config.manhattan))
-    return found
+
+    def _remember(self, normals: Float[Tensor, "R 3"]) -> None:
+        """Put the latest in place of the oldest."""
+        self.recent.copy_(torch.cat([normals.to(self.recent), self.recent])[: len(self.recent)])
 
 
 def _cues(

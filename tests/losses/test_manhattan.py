@@ -15,6 +15,7 @@ from scene3d.losses.manhattan import (
     centroid_l1,
     find_axes,
     manhattan_terms,
+    nearest_axes,
     orthogonality,
 )
 
@@ -137,3 +138,24 @@ def test_noisy_normals_of_a_room_are_straightened():
         optimiser.step()
     after = off_frame(torch.nn.functional.normalize(free.detach(), dim=1)).mean()
     assert after < 0.5 * before
+
+
+def test_every_normal_belongs_to_the_nearest_axis_of_a_frame():
+    normals = torch.nn.functional.normalize(torch.tensor([[3.0, 1, 0], [0, -2, 1], [1, 1, 1.1], [0, 0, -1]]), dim=1)
+    axes = nearest_axes(normals, torch.eye(3), None)
+    assert axes.member.tolist() == [0, 1, 2, 2] and axes.sign.tolist() == [1, -1, 1, -1]
+    # Cosines are 0.949, 0.894, 0.614 and 1.
+    assert nearest_axes(normals, torch.eye(3), 0.2).member.tolist() == [0, 1, -1, 2]
+
+
+def test_earlier_normals_tell_the_frame_of_a_step_that_shows_too_little_of_it():
+    config = ManhattanConfig(start=0, ramp=1, search="frames", outliers=0.1)
+    floor = room(200, noise=0.02)
+    floor = floor[(floor @ FRAME[2]).abs() > 0.9]
+    known = manhattan_terms(floor, 1, config, torch.Generator().manual_seed(0), recent=room(900, noise=0.05))
+    assert known.observed["manhattan_share"] == 1
+    # In the frame of the room they cost their own noise and are square with what is empty: nothing else.
+    assert float(known.terms["manhattan_orthogonality"]) < 1e-6
+    assert float(known.terms["manhattan_cosine"]) < 2e-3
+    silent = manhattan_terms(floor, 1, config, torch.Generator().manual_seed(0), recent=torch.zeros(8, 3).double())
+    assert silent.terms.keys() == known.terms.keys()

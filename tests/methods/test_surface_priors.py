@@ -89,6 +89,20 @@ def test_the_manhattan_prior_begins_when_it_is_told():
     terms.total().backward()
 
 
+def test_normals_are_remembered_with_the_weights():
+    manhattan = {"start": 0, "ramp": 1, "clusters": 5, "search": "frames", "memory": 300}
+    method = a_method(10, loss={"points": 64, "manhattan": manhattan})
+    held = []
+    for step in range(3):
+        method.training_step(view(step), step)
+        held.append(method.state_dict()["priors.recent"].clone())
+    # 128 rays a step; those that meet nothing are remembered as nothing.
+    assert torch.equal(held[1][128:256], held[0][:128]) and torch.equal(held[2][256:], held[0][:44])
+    lengths = held[2].norm(dim=1)
+    assert (lengths > 0).any() and bool(((lengths < 1e-6) | ((lengths - 1).abs() < 1e-5)).all())
+    assert "priors.recent" not in a_method(10).state_dict()
+
+
 def test_cameras_are_corrected_towards_where_they_were():
     torch.manual_seed(0)
     good = a_method(120)
