@@ -128,6 +128,9 @@ def _decode(
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             # Pillow reads colours of 16 bits as 8; the header of a PNG tells them apart, at a fixed place.
             bits = 16 if image.format == "PNG" and data[24] == 16 else 8
+            # Nor does it mind a PNG that is cut off after its pixels.
+            if image.format == "PNG" and b"IEND" not in data:
+                raise OSError("it is cut off")
             pixels = _in_mode(image, mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -68,6 +68,17 @@ def test_exif_rotation_is_ignored_since_K_is_for_the_stored_pixels(tmp_path: Pat
     assert read_image(tmp_path / "a.jpg").shape == (3, 8, 16)
 
 
+def test_a_png_that_is_cut_off_after_its_pixels_is_named(tmp_path: Path):
+    path = tmp_path / "even.png"
+    Image.new("RGB", (16, 12), (100, 100, 100)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-12])
+    with pytest.raises(
+        DataError, match=r"even.png: expected an 8-bit PNG or JPEG image, .* do not decode: it is cut off"
+    ):
+        read_image(path)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.9])
 def test_an_empty_or_truncated_image_is_named(tmp_path: Path, kind: str, kept: float):
