@@ -34,7 +34,9 @@ def draw(o3d: Any, job: dict[str, Any]) -> None:
         low, high = np.minimum(low, box.min_bound), np.maximum(high, box.max_bound)
     middle, size = (low + high) / 2, float(np.linalg.norm(high - low))
     target = middle if job["target"] is None else np.array(job["target"])
-    eye = middle + size * np.array([-0.6, -0.25, 0.45]) if job["eye"] is None else np.array(job["eye"])
+    # So far off that a ball about all of it fits into 50 degrees.
+    away = np.array([-0.92, -0.38, 0.69])
+    eye = middle + size * away if job["eye"] is None else np.array(job["eye"])
     scene.scene.set_sun_light([0.5, 0.35, -1.0], [1.0, 0.98, 0.94], 62_000)
     scene.scene.enable_sun_light(True)
     renderer.setup_camera(50.0, target.tolist(), eye.tolist(), [0.0, 0.0, 1.0])
