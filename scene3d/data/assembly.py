@@ -114,7 +114,7 @@ def assemble(
     if index.unit_to_world is None:
         cam_to_world, posed = _transforms(reference, shots[1:], motion=config.motion == "given")
     else:
-        cam_to_world, posed = _in_world(shots), None
+        cam_to_world, posed = shots_in_world(shots), None
     K = torch.stack([_K(index.example.get(s, reference), config) for s in sensors])
     views = [_pixels(shot, reader) for shot in shots]
     grid = index.voxels.get(reference.frame) if config.wants("voxels") else None
@@ -135,7 +135,7 @@ def assemble(
         unit_to_world=None if index.unit_to_world is None else index.unit_to_world[None],
         bounds=None if index.bounds is None else index.bounds[None],
         objects=() if index.found is None else (index.found,),
-        mask=_masks(shots, reader) if config.masks else None,
+        mask=shot_masks(shots, reader) if config.masks else None,
         depth=_depths(shots, K, index, config, reader) if config.wants("depth") else None,
         truth=None if config.truth is None else _truth(reference, index, config.truth, config.truth_folder),
         hint=None if config.hints is None else _hints(shots, index.scene.name, config.hints, reader),
@@ -193,8 +193,12 @@ def _transforms(
     return torch.stack(filled)[None].float(), None if all(known) else torch.tensor([[True, *known]])
 
 
-def _in_world(shots: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"]:
-    """``cam_to_world`` as the scene has it; of views that are absent the identity."""
+def shots_in_world(shots: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"]:
+    """``cam_to_world`` as the scene has it; of views that are absent the identity.
+
+    Raises:
+        DataError: an image has none.
+    """
     found = []
     for shot in shots:
         matrix = torch.eye(4) if shot is None else view_to_world(shot)
@@ -205,7 +209,12 @@ def _in_world(shots: Sequence[Shot | None]) -> Float[Tensor, "1 V 4 4"]:
     return torch.stack(found)[None]
 
 
-def _masks(shots: Sequence[Shot | None], reader: ViewReader) -> Bool[Tensor, "1 V H W"]:
+def shot_masks(shots: Sequence[Shot | None], reader: ViewReader) -> Bool[Tensor, "1 V H W"]:
+    """Where the object is in each view; nowhere in those that are absent.
+
+    Raises:
+        DataError: an image has no mask, or one that cannot be read or is black.
+    """
     masks = []
     for shot in shots:
         if shot is not None and shot.mask is None:

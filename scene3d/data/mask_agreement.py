@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scene3d.data.views import ViewReader, view_camera, view_to_world
+from scene3d.data.assembly import shot_masks, shots_in_world
+from scene3d.data.views import ViewReader, view_camera
 from scene3d.errors import DataError
 from scene3d.geometry.boxes import OrientedBox
 from scene3d.geometry.se3 import rigid
@@ -28,20 +29,17 @@ def disputed_pixels(
     """Pixels of each shot's mask that see no place which enough of the masks hold.
 
     Args:
-        shots: each with its mask and transform.
+        shots: at least one.
         bounds: corners (min, max) in the world of what holds the object.
         reader: of the masks.
         agreement: share of the shots that show a place whose masks must hold it.
 
     Raises:
-        DataError: a mask cannot be read, or they agree on nothing.
+        DataError: a shot has no mask or no transform, a mask cannot be read, or they agree on nothing.
     """
-    views = []
-    for shot in shots:
-        cam_to_world = view_to_world(shot)
-        assert cam_to_world is not None
-        views.append(HullView(view_camera(shot, reader.height, reader.width), cam_to_world))
-    masks = [reader.mask(shot) for shot in shots]
+    places, masks = shots_in_world(shots)[0], list(shot_masks(shots, reader)[0])
+    cameras = [view_camera(shot, reader.height, reader.width) for shot in shots]
+    views = [HullView(camera, place) for camera, place in zip(cameras, places, strict=True)]
     low, high = bounds.double()
     box = OrientedBox(box_to_world=rigid(torch.eye(3).double(), (low + high) / 2), half=(high - low) / 2)
     voxels, edge = agreed_hull(views, masks, box, agreement, CELLS)

@@ -53,8 +53,8 @@ class RegionConfig(Config):
             whatever else is said, and samples carry the object.
         fit: how the ball lies to a box, see `similarity_of_box`.
         margin: the radius is multiplied by it.
-        confined: what of the ball lies outside of the bounds is to be empty (`Frames.bounds`). For
-            surfaces before a plain background.
+        confined: what of the ball lies outside of the bounds is to be empty (`Frames.bounds`), for surfaces before a
+            plain background.
     """
 
     source: Source = "auto"

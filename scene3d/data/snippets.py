@@ -156,6 +156,8 @@ class Snippets(Dataset[Frames]):
         found: dict[tuple[int, int], Tensor] = {}
         for scene, index in enumerate(self._indices):
             frames = [item.frame for item in self._items if item.scene == scene]
+            if not frames:
+                continue
             shots = [index.shots[self.config.views[0].sensor, frame] for frame in frames]
             disputed = disputed_pixels(shots, index.region_bounds(), self._reader, self.config.agreement)
             found |= {(scene, frame): pixels for frame, pixels in zip(frames, disputed, strict=True)}

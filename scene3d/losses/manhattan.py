@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor
 
 from scene3d.config import Config
@@ -53,6 +53,12 @@ class ManhattanConfig(Config):
     l1: float = Field(default=2e-3, ge=0)
     start: int = Field(default=500, ge=0)
     ramp: int = Field(default=2500, ge=1)
+
+    @model_validator(mode="after")
+    def _remembered_for_frames(self) -> ManhattanConfig:
+        if self.memory and self.search != "frames":
+            raise ValueError(f"memory: expected search: frames with it, got {self.search}")
+        return self
 
     def growth(self, step: int) -> float:
         """What share of their weights the terms have at a step: 0 up to `start`, then linearly to 1."""

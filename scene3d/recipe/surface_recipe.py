@@ -76,12 +76,14 @@ def surface_recipe(
     shrink = min(longest / max(camera.height, camera.width), 1.0)
     # NeuS' boxes are those of a ball.
     region: dict[str, Any] = {"bounds": bounds, "fit": "within" if kind == "neus" and bounds is None else "around"}
-    first = None
+    begin: dict[str, Any] = {}
     if found is not None:
         region = {"object": str(found), "margin": ROOM}
-    elif masks and region["fit"] == "around":
-        first = _within_bounds(seen, bounds)
-        region["confined"] = first is not None
+    else:
+        begin = _hollow(seen, region)
+        if not begin and masks and region["fit"] == "around":
+            begin = _within_bounds(seen, bounds)
+            region["confined"] = bool(begin)
     snippets = {
         "height": round(camera.height * shrink),
         "width": round(camera.width * shrink),
@@ -93,19 +95,18 @@ def surface_recipe(
     data |= {"train": [seen.name], "snippets": snippets, "scoring": snippets}
     data["hold_out"] = HOLD_OUT if len(seen.shots) >= ENOUGH else None
     method = _method(masks, steps) if found is None else _object_method(found, steps)
-    if found is None:
-        method["surface"]["sdf"] |= _hollow(seen, region) if first is None else {"radius": first}
+    method["surface"]["sdf"] |= begin
     tree = {"data": data, "method": method, "train": _training(steps)}
     return parse(Recipe, tree, folder)
 
 
-def _within_bounds(scene: Scene, given: Bounds | None) -> float | None:
-    """Radius of a ball to begin with in the bounds of a scene, in units of theirs; None where there are no bounds."""
+def _within_bounds(scene: Scene, given: Bounds | None) -> dict[str, Any]:
+    """A ball to begin with in the bounds of a scene, in units of theirs; nothing where there are no bounds."""
     bounds = scene.bounds if given is None else torch.tensor(given, dtype=torch.float64)
     if bounds is None:
-        return None
+        return {}
     half = (bounds[1] - bounds[0]).double() / 2
-    return min(0.9 * float(half.amin() / half.norm()), 0.5)
+    return {"radius": min(0.9 * float(half.amin() / half.norm()), 0.5)}
 
 
 def _hollow(scene: Scene, region: dict[str, Any]) -> dict[str, Any]:

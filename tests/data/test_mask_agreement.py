@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,19 @@ def test_views_that_are_scored_are_not_doubted(tmp_path: Path):
     )
     assert not data.build("train")[3].valid.all()
     assert data.build("train", training=False)[3].valid.all()
+
+
+def test_an_image_without_a_mask_or_a_place_is_named(tmp_path: Path):
+    for lacking, message in (
+        ("mask", "an image with a mask"),
+        ("cam_to_world", "an image whose camera's place is known"),
+    ):
+        folder = write_globe(tmp_path / lacking, VIEWS)
+        said = json.loads((folder / "scene.json").read_text())
+        said["images"][2].pop(lacking)
+        (folder / "scene.json").write_text(json.dumps(said))
+        with pytest.raises(DataError, match=f"002.png: expected {message}"):
+            learned(folder)
 
 
 def test_masks_that_agree_on_nothing_are_named(tmp_path: Path):

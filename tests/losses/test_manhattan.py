@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from scene3d.geometry.se3 import rotation_of
 from scene3d.losses import LossTerms
@@ -159,3 +160,8 @@ def test_earlier_normals_tell_the_frame_of_a_step_that_shows_too_little_of_it():
     assert float(known.terms["manhattan_cosine"]) < 2e-3
     silent = manhattan_terms(floor, 1, config, torch.Generator().manual_seed(0), recent=torch.zeros(8, 3).double())
     assert silent.terms.keys() == known.terms.keys()
+
+
+def test_normals_are_remembered_for_frames_alone():
+    with pytest.raises(ValidationError, match="memory: expected search: frames with it, got clusters"):
+        ManhattanConfig(memory=100)
