@@ -25,6 +25,9 @@ def flip(frames: Frames) -> Frames:
         cam_to_world=None if frames.cam_to_world is None else flip_transform(frames.cam_to_world),
         unit_to_world=None if frames.unit_to_world is None else flip_transform(frames.unit_to_world),
         bounds=None if frames.bounds is None else _flip_bounds(frames.bounds),
+        room_axes=None
+        if frames.room_axes is None
+        else frames.room_axes * frames.room_axes.new_tensor([-1.0, 1.0, 1.0]),
         mask=None if frames.mask is None else frames.mask.flip(-1),
         depth=None if frames.depth is None else frames.depth.flip(-1),
         truth=None if frames.truth is None else frames.truth.flip(-1),

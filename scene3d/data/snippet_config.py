@@ -73,6 +73,8 @@ class SnippetConfig(Config):
         masks: read where the object is, of every view; a shot without a mask is an error.
         agreement: pixels of a mask are not valid that see no place in the region which this share of the references'
             masks hold (`scene3d.data.mask_agreement`); None believes every mask. Training only.
+        room_axes: seek the three directions that edges in the references run along (`scene3d.geometry.room_axes`), for
+            a surface that is told that walls are square. Training only.
         flip: probability of mirroring a sample; training only.
         jitter: probability of changing its colours; training only.
         pose_noise: how wrong the transforms between instants are made; training only. It shows what a method bears.
@@ -102,6 +104,7 @@ class SnippetConfig(Config):
     region: RegionConfig | None = None
     masks: bool = False
     agreement: float | None = Field(default=None, gt=0, le=1)
+    room_axes: bool = False
     flip: float = Field(default=0.0, ge=0, le=1)
     jitter: float = Field(default=0.0, ge=0, le=1)
     pose_noise: PoseNoiseConfig = PoseNoiseConfig()
@@ -126,6 +129,12 @@ class SnippetConfig(Config):
     def _agreement_is_of_masks_in_a_region(self) -> SnippetConfig:
         if self.agreement is not None and (not self.masks or self.region is None or self.random_side):
             raise ValueError("agreement: expected masks: true, a region and random_side: false with it")
+        return self
+
+    @model_validator(mode="after")
+    def _axes_are_of_a_region(self) -> SnippetConfig:
+        if self.room_axes and (self.region is None or self.random_side):
+            raise ValueError("room_axes: expected a region and random_side: false with it")
         return self
 
 

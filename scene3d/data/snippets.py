@@ -18,6 +18,7 @@ from scene3d.data.flip import flip
 from scene3d.data.jitter import draw_jitter, jitter
 from scene3d.data.mask_agreement import disputed_pixels
 from scene3d.data.pose_noise import disturb
+from scene3d.data.room_edges import axes_of_shots
 from scene3d.data.snippet_config import KITTI_360_VIEWS, SnippetConfig, ViewSpec
 from scene3d.data.split_files import Sample
 from scene3d.data.sscbench import check_label_map
@@ -105,6 +106,7 @@ class Snippets(Dataset[Frames]):
         if not self._items:
             raise DataError(self._why_empty(scenes))
         self._disputed = self._compare_masks() if training and config.agreement is not None else {}
+        self._room_axes = self._seek_axes() if training and config.room_axes else {}
         if config.cues is not None:
             check_cues(config.cues, (self.reference(i) for i in range(len(self))))
 
@@ -127,6 +129,8 @@ class Snippets(Dataset[Frames]):
             assert frames.valid is not None
             believed = torch.cat([frames.valid[:, :1] & ~disputed, frames.valid[:, 1:]], dim=1)
             frames = replace(frames, valid=believed)
+        if (axes := self._room_axes.get(item.scene)) is not None:
+            frames = replace(frames, room_axes=axes[None])
         if self.training:
             frames = disturb(frames, self.config.pose_noise, draw.random)
         if draw.flip:
@@ -155,13 +159,26 @@ class Snippets(Dataset[Frames]):
         assert self.config.agreement is not None
         found: dict[tuple[int, int], Tensor] = {}
         for scene, index in enumerate(self._indices):
-            frames = [item.frame for item in self._items if item.scene == scene]
+            frames = self._of_scene(scene)
             if not frames:
                 continue
             shots = [index.shots[self.config.views[0].sensor, frame] for frame in frames]
             disputed = disputed_pixels(shots, index.region_bounds(), self._reader, self.config.agreement)
             found |= {(scene, frame): pixels for frame, pixels in zip(frames, disputed, strict=True)}
         return found
+
+    def _seek_axes(self) -> dict[int, Tensor]:
+        """The axes of each scene's room."""
+        first = self.config.views[0].sensor
+        return {
+            scene: axes_of_shots([index.shots[first, frame] for frame in frames], self._reader)
+            for scene, index in enumerate(self._indices)
+            if (frames := self._of_scene(scene))
+        }
+
+    def _of_scene(self, scene: int) -> list[int]:
+        """Numbers of a scene's references."""
+        return [item.frame for item in self._items if item.scene == scene]
 
     def _listed(self, samples: Sequence[Sample]) -> list[_Item]:
         numbers = {index.scene.name: i for i, index in enumerate(self._indices)}

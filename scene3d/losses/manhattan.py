@@ -8,16 +8,14 @@ Manhattan scenes", ICCV 2023.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from scene3d.config import Config
 from scene3d.losses import LossTerms
-from scene3d.losses.manhattan_frame import likeliest_frame
 from scene3d.nn.clusters import assign, spherical_kmeans
 
 
@@ -27,11 +25,7 @@ class ManhattanConfig(Config):
     Attributes:
         clusters: of the normals.
         rounds: of the clustering.
-        search: "clusters" takes three of the clusters as axes, as published; "frames" the directions at right angles
-            that most normals lie along, see `scene3d.losses.manhattan_frame`, and every normal belongs to the nearest.
-        memory: normals of earlier steps that such a frame is sought among besides those of the step.
         tolerance: 1 - cos up to which a cluster lies along an axis, either way; 0.01 is 8 degrees.
-        width: the same for a normal that speaks for a frame; 0.05 is 18 degrees.
         outliers: 1 - cos beyond which a normal that belongs to an axis does not count; None counts all. The published
             code means to leave them out at 0.01 but does not.
         orthogonality, cosine, l1: weights of the terms, once grown.
@@ -43,22 +37,13 @@ class ManhattanConfig(Config):
 
     clusters: int = Field(default=20, ge=3)
     rounds: int = Field(default=20, ge=1)
-    search: Literal["clusters", "frames"] = "clusters"
-    memory: NonNegativeInt = 0
     tolerance: float = Field(default=0.01, gt=0, lt=1)
-    width: float = Field(default=0.05, gt=0, lt=0.29)
     outliers: float | None = Field(default=0.01, gt=0)
     orthogonality: float = Field(default=2e-3, ge=0)
     cosine: float = Field(default=2e-3, ge=0)
     l1: float = Field(default=2e-3, ge=0)
     start: int = Field(default=500, ge=0)
     ramp: int = Field(default=2500, ge=1)
-
-    @model_validator(mode="after")
-    def _remembered_for_frames(self) -> ManhattanConfig:
-        if self.memory and self.search != "frames":
-            raise ValueError(f"memory: expected search: frames with it, got {self.search}")
-        return self
 
     def growth(self, step: int) -> float:
         """What share of their weights the terms have at a step: 0 up to `start`, then linearly to 1."""
@@ -84,7 +69,7 @@ def manhattan_terms(
     config: ManhattanConfig,
     generator: torch.Generator | None = None,
     *,
-    recent: Float[Tensor, "M 3"] | None = None,
+    known: Float[Tensor, "3 3"] | None = None,
 ) -> LossTerms:
     """The prior's terms for the normals of rendered patches, with the weights of a step.
 
@@ -96,34 +81,33 @@ def manhattan_terms(
         step: of training.
         config: see there.
         generator: draws the beginnings of the clusters, on the CPU.
-        recent: normals of earlier steps; those of length 0 do not count.
+        known: the axes in rows, where they were found otherwise (`Frames.room_axes`). No normals are clustered then:
+            each belongs to the axis that it is nearest to, and is drawn to it; they are at right angles already.
     """
     growth = config.growth(step)
     usable = torch.isfinite(normals).all(dim=1) & (normals.detach().norm(dim=1) > 0.5)
     if growth == 0 or usable.sum() < config.clusters:
         return LossTerms({}, {})
     chosen = normals[usable]
-    if config.search == "clusters":
+    if known is None:
         axes = find_axes(chosen, config, generator)
+        centres = axis_directions(chosen, axes)
+        square = {"manhattan_orthogonality": orthogonality(centres)}
     else:
-        known = chosen.detach()
-        if recent is not None:
-            known = torch.cat([known, recent[recent.norm(dim=1) > 0.5].to(known)])
-        frame = likeliest_frame(known, config.clusters, config.rounds, config.width, generator)
-        axes = nearest_axes(chosen, frame, config.outliers)
-    centres = axis_directions(chosen, axes)
+        centres = known.to(chosen)
+        axes, square = nearest_axes(chosen, centres, config.outliers), {}
     terms = {
-        "manhattan_orthogonality": orthogonality(centres),
+        **square,
         "manhattan_cosine": centroid_cosine(chosen, centres, axes),
         "manhattan_l1": centroid_l1(chosen, centres, axes),
     }
-    weights = (config.orthogonality, config.cosine, config.l1)
+    weights = {
+        "manhattan_orthogonality": config.orthogonality,
+        "manhattan_cosine": config.cosine,
+        "manhattan_l1": config.l1,
+    }
     counted = (axes.member >= 0).float().mean()
-    return LossTerms(
-        terms,
-        {name: growth * weight for name, weight in zip(terms, weights, strict=True)},
-        {"manhattan_share": counted},
-    )
+    return LossTerms(terms, {name: growth * weights[name] for name in terms}, {"manhattan_share": counted})
 
 
 @torch.no_grad()

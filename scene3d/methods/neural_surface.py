@@ -30,7 +30,7 @@ from scene3d.methods.surface_config import (
     SamplingConfig,
     SurfaceLossConfig,
 )
-from scene3d.methods.surface_priors import SurfacePriors
+from scene3d.methods.surface_priors import surface_priors
 from scene3d.nn.pose_refinement import PoseRefinement
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SOLID, SurfacePrediction
@@ -127,7 +127,6 @@ class NeuralSurface(nn.Module):
         around, sampling = config.background, config.sampling
         self.background = None if isinstance(around, PlainBackgroundConfig) else around.build()
         self.occupancy = SurfaceOccupancy(sampling) if isinstance(sampling, MarchSamplingConfig) else None
-        self.priors = SurfacePriors(config.loss)
         refined = config.refinement
         self.cameras = None if refined is None else PoseRefinement(refined.images, refined.fixed)
         self.register_buffer("unit_to_world", torch.eye(4, dtype=torch.float64))
@@ -166,7 +165,7 @@ class NeuralSurface(nn.Module):
             weights["mask"] = config.loss.mask
         sections = torch.tensor(len(seen.sdf) / len(rays.origins))
         observed = {"blur": 1 / field.sharpness.detach(), "sections a ray": sections}
-        return LossTerms(terms, weights, observed).joined(self._priors(seen, rays, step, frames.names))
+        return LossTerms(terms, weights, observed).joined(self._priors(seen, rays, frames, step))
 
     @torch.no_grad()
     def predict(self, frames: Frames) -> SurfacePrediction:
@@ -258,9 +257,9 @@ class NeuralSurface(nn.Module):
         """Points that the surface is asked at besides those along the rays."""
         return _in_ball(self.config.loss.points, like)
 
-    def _priors(self, seen: SurfaceRendering, rays: ImageRays, step: int, names: tuple[str, ...]) -> LossTerms:
+    def _priors(self, seen: SurfaceRendering, rays: ImageRays, frames: Frames, step: int) -> LossTerms:
         """What the surface is to be besides looking like its photographs."""
-        return self.priors(seen, rays, step, names)
+        return surface_priors(seen, rays, frames, self.config.loss, step)
 
     def _render(
         self,

@@ -166,8 +166,8 @@ class ObjectSurface(NeuralSurface):
         assert self._guides is not None
         return torch.cat([in_box, *self._guides.draw(self.config.guide.count, like)])
 
-    def _priors(self, seen: SurfaceRendering, rays: ImageRays, step: int, names: tuple[str, ...]) -> LossTerms:
-        found = super()._priors(seen, rays, step, names)
+    def _priors(self, seen: SurfaceRendering, rays: ImageRays, frames: Frames, step: int) -> LossTerms:
+        found = super()._priors(seen, rays, frames, step)
         guide = self.config.guide
         share = fading(step, max(round(guide.until * self.config.steps), 1))
         assert self._guides is not None

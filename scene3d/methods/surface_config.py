@@ -65,12 +65,13 @@ class RefinementConfig(Config):
     Attributes:
         images: at least one more than the largest number of a frame.
         fixed: number of the frame whose camera stays.
-        scale: factor on the learning rate, of radians and units alike.
+        scale: factor on the learning rate, of radians and units alike. At 0.1 cameras that were right to 2 pixels
+            wandered off by 3 degrees, and what they saw got no better.
     """
 
     images: PositiveInt
     fixed: NonNegativeInt = 0
-    scale: PositiveFloat = 0.1
+    scale: PositiveFloat = 0.01
 
 
 class RateScales(Config):

@@ -4,61 +4,45 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from scene3d.errors import DataError
 from scene3d.losses import LossTerms
 from scene3d.losses.cues import depth_cue, normal_cue_cosine, normal_cue_l1
 from scene3d.losses.manhattan import manhattan_terms
 from scene3d.methods.surface_config import SurfaceLossConfig
+from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SOLID
 from scene3d.volume.image_rays import ImageRays
 from scene3d.volume.surface_renderer import SurfaceRendering
 
 
-class SurfacePriors(nn.Module):
-    """The terms of the priors that a config asks for, and the normals that it wants remembered.
+def surface_priors(
+    seen: SurfaceRendering, rays: ImageRays, frames: Frames, config: SurfaceLossConfig, step: int
+) -> LossTerms:
+    """The terms of the priors that a config asks for, with their weights of a step.
 
     Args:
+        seen: what the rays of the step see.
+        rays: the same, with what the frames say at their pixels.
+        frames: that they are of; their axes of the room are those of their first snippet.
         config: which priors.
+        step: of the training.
+
+    Raises:
+        DataError: depth or normals are asked for and the frames have neither a network's guess of them nor depth.
     """
-
-    recent: Tensor
-
-    def __init__(self, config: SurfaceLossConfig) -> None:
-        super().__init__()
-        self.config = config
-        memory = 0 if config.manhattan is None else config.manhattan.memory
-        # A resumed training must find the same frame of a room; what memory nobody asked for is not in its weights.
-        self.register_buffer("recent", torch.zeros(memory, 3), persistent=memory > 0)
-
-    def forward(self, seen: SurfaceRendering, rays: ImageRays, step: int, names: tuple[str, ...] = ()) -> LossTerms:
-        """The terms with their weights of a step.
-
-        Args:
-            seen: what the rays of the step see.
-            rays: the same, with what the frames say at their pixels.
-            step: of the training.
-            names: of the frames, for messages.
-
-        Raises:
-            DataError: depth or normals are asked for and the frames have neither a network's guess of them nor depth.
-        """
-        config, found = self.config, LossTerms({}, {})
-        if not (config.depth or config.normals or config.manhattan):
-            return found
-        solid = seen.surface >= SOLID
-        normals = nn.functional.normalize(torch.where(solid[:, None], seen.normals, 0.0), dim=1)
-        if config.depth or config.normals:
-            found = found.joined(_cues(seen, rays, config, normals, solid, names))
-        if config.manhattan is not None:
-            found = found.joined(manhattan_terms(normals, step, config.manhattan, recent=self.recent))
-            self._remember(normals.detach())
+    found = LossTerms({}, {})
+    if not (config.depth or config.normals or config.manhattan):
         return found
-
-    def _remember(self, normals: Float[Tensor, "R 3"]) -> None:
-        """Put the latest in place of the oldest."""
-        self.recent.copy_(torch.cat([normals.to(self.recent), self.recent])[: len(self.recent)])
+    solid = seen.surface >= SOLID
+    normals = torch.nn.functional.normalize(torch.where(solid[:, None], seen.normals, 0.0), dim=1)
+    if config.depth or config.normals:
+        found = found.joined(_cues(seen, rays, config, normals, solid, frames.names))
+    if config.manhattan is not None:
+        known = None if frames.room_axes is None else frames.room_axes[0]
+        found = found.joined(manhattan_terms(normals, step, config.manhattan, known=known))
+    return found
 
 
 def _cues(

@@ -31,6 +31,8 @@ class Frames:
         cam_to_world: None where it is to be estimated.
         unit_to_world: places the unit ball of the region of interest in the world; None where nothing is said of such.
         bounds: corners (min, max) in the world of the box that the surface is confined to; None for the ball alone.
+        room_axes: unit directions in the world, in rows and at right angles, that walls face; their order and signs
+            mean nothing. None where nobody looked for them.
         objects: what was found of the object of each snippet's scene; empty where nobody looked.
         mask: True where the object of the scene is; None where nobody said.
         posed: False on views whose `cam_to_world` is to be estimated, which then is the identity; None where
@@ -60,6 +62,7 @@ class Frames:
     cam_to_world: Float[Tensor, "B V 4 4"] | None = None
     unit_to_world: Float[Tensor, "B 4 4"] | None = None
     bounds: Float[Tensor, "B 2 3"] | None = None
+    room_axes: Float[Tensor, "B 3 3"] | None = None
     objects: tuple[ObjectRegion, ...] = ()
     mask: Bool[Tensor, "B V H W"] | None = None
     posed: Bool[Tensor, "B V"] | None = None

@@ -117,3 +117,10 @@ def test_a_mirrored_voxel_stands_where_its_mirrored_points_are():
     assert within.all()
     assert mirrored.voxels[(0, *cell[0].tolist())] == 1
     assert mirrored.voxels.sum() == 1
+
+
+def test_mirrored_axes_are_those_of_the_mirrored_room():
+    nothing = torch.zeros(1, 1, 3, 4, 6), torch.eye(3).expand(1, 1, 3, 3), torch.ones(1, 1, dtype=torch.bool)
+    axes = torch.tensor([[[0.6, 0.8, 0.0], [-0.8, 0.6, 0.0], [0.0, 0.0, 1.0]]])
+    frames = Frames(image=nothing[0], K=nothing[1], present=nothing[2], room_axes=axes)
+    assert torch.allclose(flip(frames).room_axes, torch.tensor([[[-0.6, 0.8, 0], [0.8, 0.6, 0], [0, 0, 1]]]))

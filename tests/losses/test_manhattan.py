@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scene3d.geometry.se3 import rotation_of
 from scene3d.losses import LossTerms
@@ -149,19 +148,15 @@ def test_every_normal_belongs_to_the_nearest_axis_of_a_frame():
     assert nearest_axes(normals, torch.eye(3), 0.2).member.tolist() == [0, 1, -1, 2]
 
 
-def test_earlier_normals_tell_the_frame_of_a_step_that_shows_too_little_of_it():
-    config = ManhattanConfig(start=0, ramp=1, search="frames", outliers=0.1)
-    floor = room(200, noise=0.02)
-    floor = floor[(floor @ FRAME[2]).abs() > 0.9]
-    known = manhattan_terms(floor, 1, config, torch.Generator().manual_seed(0), recent=room(900, noise=0.05))
-    assert known.observed["manhattan_share"] == 1
-    # In the frame of the room they cost their own noise and are square with what is empty: nothing else.
-    assert float(known.terms["manhattan_orthogonality"]) < 1e-6
-    assert float(known.terms["manhattan_cosine"]) < 2e-3
-    silent = manhattan_terms(floor, 1, config, torch.Generator().manual_seed(0), recent=torch.zeros(8, 3).double())
-    assert silent.terms.keys() == known.terms.keys()
-
-
-def test_normals_are_remembered_for_frames_alone():
-    with pytest.raises(ValidationError, match="memory: expected search: frames with it, got clusters"):
-        ManhattanConfig(memory=100)
+def test_axes_that_are_known_draw_normals_to_themselves():
+    # Turned by 20 degrees about the third axis: clusters would make the room square in its own wrong frame.
+    turn = rotation_of(torch.tensor([0.0, 0.0, math.radians(20)], dtype=torch.float64))
+    normals = room(noise=0.02) @ (FRAME.mT @ turn @ FRAME).mT
+    config = ManhattanConfig(start=0, ramp=1, outliers=None)
+    assert float(terms(normals, config).terms["manhattan_cosine"]) < 2e-3
+    found = manhattan_terms(normals, 1, config, known=FRAME.flip(0).float())
+    assert found.terms.keys() == found.weights.keys() == {"manhattan_cosine", "manhattan_l1"}
+    assert found.observed["manhattan_share"] == 1
+    # Two of three axes are off by 20 degrees.
+    assert float(found.terms["manhattan_cosine"]) == pytest.approx(2 / 3 * (1 - math.cos(math.radians(20))), rel=0.1)
+    assert manhattan_terms(normals, 1, CONFIG, known=FRAME).observed["manhattan_share"] < 0.6

@@ -8,7 +8,7 @@ import torch
 from scene3d.errors import DataError
 from scene3d.geometry.camera import project
 from scene3d.geometry.normals import depth_normals
-from scene3d.geometry.se3 import exp_twist, invert, rigid, transform
+from scene3d.geometry.se3 import exp_twist, invert, rigid, rotation_of, transform
 from scene3d.methods.neural_surface import NeuralSurface, NeuralSurfaceConfig
 from scene3d.structures.frames import Frames
 from tests.methods.globes import CENTRE, RADIUS, view
@@ -89,18 +89,15 @@ def test_the_manhattan_prior_begins_when_it_is_told():
     terms.total().backward()
 
 
-def test_normals_are_remembered_with_the_weights():
-    manhattan = {"start": 0, "ramp": 1, "clusters": 5, "search": "frames", "memory": 300}
-    method = a_method(10, loss={"points": 64, "manhattan": manhattan})
-    held = []
-    for step in range(3):
-        method.training_step(view(step), step)
-        held.append(method.state_dict()["priors.recent"].clone())
-    # 128 rays a step; those that meet nothing are remembered as nothing.
-    assert torch.equal(held[1][128:256], held[0][:128]) and torch.equal(held[2][256:], held[0][:44])
-    lengths = held[2].norm(dim=1)
-    assert (lengths > 0).any() and bool(((lengths < 1e-6) | ((lengths - 1).abs() < 1e-5)).all())
-    assert "priors.recent" not in a_method(10).state_dict()
+def test_known_axes_come_with_the_frames():
+    method = a_method(10, loss={"points": 64, "manhattan": {"start": 0, "ramp": 1, "clusters": 5, "outliers": None}})
+    frames = replace(view(0), room_axes=torch.eye(3)[None])
+    torch.manual_seed(1)
+    found = method.training_step(frames, 1)
+    assert "manhattan_orthogonality" not in found.terms and found.observed["manhattan_share"] == 1
+    torch.manual_seed(1)
+    turned = replace(frames, room_axes=rotation_of(torch.tensor([[0.4, 0.5, 0.0]])))
+    assert float(method.training_step(turned, 1).terms["manhattan_l1"]) != float(found.terms["manhattan_l1"])
 
 
 def test_cameras_are_corrected_towards_where_they_were():
