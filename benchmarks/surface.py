@@ -111,20 +111,16 @@ def _found(options: argparse.Namespace) -> None:
 
 
 def _kitchen(options: argparse.Namespace) -> None:
-    """7-Scenes' red kitchen: gone on with, Manhattan prior off and on, cameras given and corrected (asked: -10 %)"""
+    """7-Scenes' red kitchen from colour: Manhattan prior off and on, cameras as given and corrected (asked: -10 %)"""
     data = options.shared / "sevenscenes_redkitchen_rgbd"
     if _missing(data):
         return
-    recipe = load_recipe(CONFIGS / "red_kitchen.yaml", [f"data.root={data}"])
-    rough = train(recipe, options.out / "red_kitchen", device="cpu")
     print("| | PSNR | normals, mean degrees | median | within 11.25 | CPU seconds |")
     print("|---|---:|---:|---:|---:|---:|")
-    _print_room("as it is gone on with", rough)
-    start = [f"data.root={data}", f"train.start_from={rough}"]
     for cameras, refined in (("", []), (", cameras corrected", ["method.refinement={images: 600, fixed: 10}"])):
-        for name, prior in (("prior off", ["method.loss.manhattan=null"]), ("prior on", [])):
-            recipe = load_recipe(CONFIGS / "red_kitchen_manhattan.yaml", [*start, *prior, *refined])
-            folder = f"red_kitchen_{'off' if prior else 'on'}{'_refined' if refined else ''}"
+        for name, config in (("prior off", "red_kitchen"), ("prior on", "red_kitchen_manhattan")):
+            recipe = load_recipe(CONFIGS / f"{config}.yaml", [f"data.root={data}", *refined])
+            folder = f"{config}{'_corrected' if refined else ''}"
             _print_room(f"{name}{cameras}", train(recipe, options.out / folder, device="cpu"))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from PIL import Image
 
 from scene3d.config import dump, parse
 from scene3d.data.images import read_mask
@@ -170,6 +171,21 @@ def test_a_room_begins_as_a_hollow_ball_that_holds_its_cameras(tmp_path: Path):
     assert torch.allclose(centres.mean(dim=0), torch.tensor(sdf.centre).double(), atol=1e-6)
     assert bool((sdf.build().at(0.0).distance(centres.float()) > 0).all())
     assert not surface_recipe(write_globe(tmp_path / "globe", 4)).method.surface.sdf.inside_out
+
+
+def test_a_square_room_is_told_so_from_the_edges_of_its_photographs(tmp_path: Path):
+    room = write_seven_scenes(tmp_path / "room", 4)
+    for path in room.glob("*.color.png"):
+        tiles = np.indices(np.array(Image.open(path)).shape[:2]).sum(axis=0) // 12 % 2
+        Image.fromarray((200 * tiles).astype(np.uint8)).convert("RGB").save(path)
+    recipe = smaller(surface_recipe(room, square=True, steps=1200), 4)
+    prior = recipe.method.loss.manhattan
+    assert (prior.start, prior.ramp, prior.outliers) == (100, 300, 0.1)
+    frames = recipe.data.build("train")[0]
+    axes = frames.room_axes[0]
+    torch.testing.assert_close(axes @ axes.mT, torch.eye(3), atol=1e-4, rtol=0)
+    assert "manhattan_l1" in recipe.method.build().training_step(frames, 101).terms
+    assert surface_recipe(room).method.loss.manhattan is None
 
 
 def test_without_masks_the_sharpness_follows_a_schedule(tmp_path: Path):

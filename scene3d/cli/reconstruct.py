@@ -18,6 +18,7 @@ def reconstruct(
     bounds: tuple[float, float, float, float, float, float] | None = None,
     no_masks: bool = False,
     object: bool = False,
+    square: bool = False,
     longest: int = 400,
     steps: int = 6000,
     cells: int = 256,
@@ -34,6 +35,7 @@ def reconstruct(
     Examples:
       scene3d reconstruct data/dtu_scan65 --out out/skull
       scene3d reconstruct photographs --out out/found --object
+      scene3d reconstruct kitchen --out out/kitchen --square
 
     Args:
         folder: of photographs.
@@ -42,6 +44,7 @@ def reconstruct(
         bounds: lowest and highest corner of what is wanted, x y z x y z, in the world; found if left out.
         no_masks: leave masks unread.
         object: find what the photographs are of and reconstruct that; masks are written, not read.
+        square: a room whose walls are at right angles: told so, what has no texture becomes plane.
         longest: edge that photographs are shrunk to, pixels.
         steps: of the training; 6000 took 6 CPU minutes on a scan of DTU.
         cells: of the mesh along an edge, a multiple of 32.
@@ -63,6 +66,7 @@ def reconstruct(
         bounds=None if bounds is None else (bounds[:3], bounds[3:]),
         masks=False if no_masks else None,
         find=object,
+        square=square,
         longest=longest,
         steps=steps,
         meshing=MeshingConfig(cells=cells),

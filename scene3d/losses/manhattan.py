@@ -86,7 +86,8 @@ def manhattan_terms(
     """
     growth = config.growth(step)
     usable = torch.isfinite(normals).all(dim=1) & (normals.detach().norm(dim=1) > 0.5)
-    if growth == 0 or usable.sum() < config.clusters:
+    fewest = config.clusters if known is None else 1
+    if growth == 0 or usable.sum() < fewest:
         return LossTerms({}, {})
     chosen = normals[usable]
     if known is None:

@@ -59,6 +59,7 @@ def reconstruct(
     bounds: Bounds | None = None,
     masks: bool | None = None,
     find: bool = False,
+    square: bool = False,
     longest: int = 400,
     steps: int = 6000,
     meshing: MeshingConfig = MeshingConfig(),  # noqa: B008  (frozen)
@@ -75,7 +76,7 @@ def reconstruct(
     Args:
         folder: in one of the layouts of photographs, or plain photographs, whose cameras are found first (pycolmap).
         out: folder for the run (`run/`), the mesh, pictures and the report.
-        scene, bounds, masks, longest, steps: see `surface_recipe`.
+        scene, bounds, masks, square, longest, steps: see `surface_recipe`.
         find: look for the object that the photographs are of, without masks, and reconstruct it alone; what was found
             lies in `object/`, its masks in `masks/`.
         meshing: how fine the mesh is.
@@ -95,7 +96,16 @@ def reconstruct(
     folder, out = Path(folder), Path(out)
     source = posed(folder, out / "posed")
     found = found_object(source, out / "object", scene=scene, overwrite=overwrite) if find else None
-    recipe = surface_recipe(source, scene=scene, bounds=bounds, masks=masks, found=found, longest=longest, steps=steps)
+    recipe = surface_recipe(
+        source,
+        scene=scene,
+        bounds=bounds,
+        masks=masks,
+        found=found,
+        square=square,
+        longest=longest,
+        steps=steps,
+    )
     run = train(recipe, out / "run", overwrite=overwrite, max_minutes=max_minutes, device=device, progress=progress)
     report = evaluate(run, split="val", device=device) if recipe.data.hold_out else None
     if cleaning is None:

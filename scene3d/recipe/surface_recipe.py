@@ -35,6 +35,9 @@ HOLLOW = (0.3, 0.9)
 SHARP = 0.62
 """Last exponent of the sharpness without masks: a blur of 0.002."""
 
+SQUARE = {"outliers": 0.1, "cosine": 5e-2, "l1": 5e-2}
+"""The Manhattan prior as `configs/surface/red_kitchen_manhattan.yaml` has it."""
+
 Bounds = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Lowest and highest corner of a box."""
 
@@ -46,6 +49,7 @@ def surface_recipe(
     bounds: Bounds | None = None,
     masks: bool | None = None,
     found: Path | None = None,
+    square: bool = False,
     longest: int = 400,
     steps: int = 6000,
 ) -> Recipe:
@@ -58,6 +62,7 @@ def surface_recipe(
             `scene3d.data.normalisation.normalise`.
         masks: whether to use masks; None uses them where every image has one.
         found: folder of the object that is wanted, see `found_object`; bounds and masks are then left unread.
+        square: whether to tell the surface that walls are at right angles, the way that edges in the photographs run.
         longest: edge that images are shrunk to, pixels.
         steps: of the training.
 
@@ -89,6 +94,7 @@ def surface_recipe(
         "width": round(camera.width * shrink),
         "region": region,
         "masks": masks,
+        "room_axes": square,
         "cache": "memory",
         "views": [{"sensor": seen.shots[0].sensor}],
     }
@@ -96,6 +102,8 @@ def surface_recipe(
     data["hold_out"] = HOLD_OUT if len(seen.shots) >= ENOUGH else None
     method = _method(masks, steps) if found is None else _object_method(found, steps)
     method["surface"]["sdf"] |= begin
+    if square:
+        method["loss"]["manhattan"] = SQUARE | {"start": steps // 12, "ramp": max(steps // 4, 1)}
     tree = {"data": data, "method": method, "train": _training(steps)}
     return parse(Recipe, tree, folder)
 

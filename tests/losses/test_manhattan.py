@@ -159,4 +159,5 @@ def test_axes_that_are_known_draw_normals_to_themselves():
     assert found.observed["manhattan_share"] == 1
     # Two of three axes are off by 20 degrees.
     assert float(found.terms["manhattan_cosine"]) == pytest.approx(2 / 3 * (1 - math.cos(math.radians(20))), rel=0.1)
+    assert manhattan_terms(normals[:1], 1, config, known=FRAME).terms and not terms(normals[:1], config).terms
     assert manhattan_terms(normals, 1, CONFIG, known=FRAME).observed["manhattan_share"] < 0.6
