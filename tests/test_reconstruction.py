@@ -234,6 +234,14 @@ def test_a_region_that_holds_no_surface_says_so(globe: Path, tmp_path: Path):
         method.mesh()
 
 
+def test_a_report_says_that_cameras_were_corrected(globe: Path, tmp_path: Path):
+    recipe = smaller(surface_recipe(globe, longest=48), 1)
+    run = train(recipe, tmp_path / "run", progress=False)
+    report = evaluate(run, device="cpu", split="val", changes=("evaluate.correct_cameras=2",))
+    assert report.provenance["cameras"] == "moved to where they see their image best, 2 steps"
+    assert "cameras" not in evaluate(run, device="cpu", split="val").provenance
+
+
 def test_a_run_is_scored_against_a_mesh(globe: Path, tmp_path: Path):
     recipe = smaller(surface_recipe(globe, longest=48), 120)
     run = train(recipe, tmp_path / "run", progress=False)

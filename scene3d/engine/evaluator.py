@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -76,6 +77,8 @@ def evaluate(
         chosen = spread(len(data), config.frames)
         for done, index in enumerate(chosen):
             frames = data[index].to(device)
+            if config.correct_cameras:
+                frames = _corrected(method, frames, config.correct_cameras)
             _score(scorer, method, frames, config, probes)
             if novel is not None:
                 novel.add(frames)
@@ -92,9 +95,24 @@ def evaluate(
         frames=len(chosen),
         protocol=rules.protocol_name if scorer.counted_cells else "",
         tables=tuple(found),
-        provenance={**(provenance or {}), **_samples(names), **_depth_rules(config, found)},
+        provenance={**(provenance or {}), **_samples(names), **_camera_rules(config), **_depth_rules(config, found)},
         notes=(*notes, *scorer.notes()),
     )
+
+
+@runtime_checkable
+class CorrectsCameras(Protocol):
+    """A method of one scene that can say where an image of it was taken."""
+
+    def correct_camera(self, frames: Frames, steps: int) -> Frames:
+        """The frames with the camera of view 0 where it sees the image best."""
+        ...
+
+
+def _corrected(method: Predicts, frames: Frames, steps: int) -> Frames:
+    if not isinstance(method, CorrectsCameras):
+        raise UsageError(f"evaluate.correct_cameras: expected a surface of one scene, got {type(method).__name__}")
+    return method.correct_camera(frames, steps)
 
 
 def _score(
@@ -121,6 +139,13 @@ def _score(
 def _samples(names: Sequence[str]) -> dict[str, str]:
     """What was scored, so that two reports can be told to be of the same samples."""
     return {"samples": f"{len(names)}, sha256 {list_hash(names)}"}
+
+
+def _camera_rules(config: EvaluateConfig) -> dict[str, str]:
+    """How the cameras of what is scored were changed, where they were."""
+    if not config.correct_cameras:
+        return {}
+    return {"cameras": f"moved to where they see their image best, {config.correct_cameras} steps"}
 
 
 def _depth_rules(config: EvaluateConfig, found: Sequence[Table]) -> dict[str, str]:

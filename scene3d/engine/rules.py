@@ -55,6 +55,8 @@ class EvaluateConfig(Config):
             `scene3d.methods.voted_frames`; adds how often frames agree.
         probes: add rows of k-means on the frozen features and of a linear probe; see `scene3d.engine.probes`.
         refine: add a row of our classes smoothed in this way; see `scene3d.fusion.refinement`.
+        correct_cameras: steps in which the camera of each rendered view is moved to where it sees its image best,
+            before it is scored; 0 takes it as given. See `scene3d.methods.camera_correction`.
         occupancy: score a slice of the street against the scans of the next instants too, where the data has them; see
             `scene3d.evaluation.occupancy`.
         frames: score at most so many frames, evenly spread; None for all.
@@ -76,6 +78,7 @@ class EvaluateConfig(Config):
     votes: tuple[int, ...] = ()
     probes: bool = False
     refine: RefinementConfig | None = None
+    correct_cameras: int = Field(default=0, ge=0)
     occupancy: bool = False
     frames: int | None = Field(default=None, gt=0)
     baseline_frames: int = Field(default=500, gt=0)

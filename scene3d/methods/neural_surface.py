@@ -22,6 +22,7 @@ from scene3d.geometry.depth import ray_lengths
 from scene3d.geometry.se3 import rigid
 from scene3d.losses import LossTerms
 from scene3d.losses.surface import colour_difference, eikonal, emptiness, silhouette
+from scene3d.methods.camera_correction import corrected_camera
 from scene3d.methods.surface_config import (
     BackgroundConfig,
     PlainBackgroundConfig,
@@ -185,6 +186,23 @@ class NeuralSurface(nn.Module):
             K=frames.K[:, 0],
             alone=self._plain() == "random",
         )
+
+    def correct_camera(self, frames: Frames, steps: int) -> Frames:
+        """The frames, of one snippet, with the camera of view 0 where it sees the image best.
+
+        Raises:
+            DataError: the view has no transform.
+        """
+        self.eval()
+        field = self.surface.field()
+
+        def difference(rays: ImageRays) -> Tensor:
+            seen = self._render(field, rays.origins, rays.directions, jitter=False)
+            behind, target = self._behind(rays, frames.names)
+            colour = seen.colour if behind is None else seen.colour + (1 - seen.opacity)[:, None] * behind
+            return colour_difference(colour, target)
+
+        return corrected_camera(frames, self.unit_to_world, difference, rays=self.config.rays, steps=steps)
 
     @torch.no_grad()
     def render_rays(self, origins: Float[Tensor, "R 3"], directions: Float[Tensor, "R 3"]) -> SeenRays:

@@ -68,6 +68,11 @@ class Oracle:
         )
 
 
+def test_only_the_camera_of_a_surface_is_corrected():
+    with pytest.raises(UsageError, match=r"evaluate.correct_cameras: expected a surface of one scene, got Oracle"):
+        evaluate(Oracle(), Streets(range(2)), EvaluateConfig(correct_cameras=1), frame=GRID)
+
+
 @pytest.fixture(scope="module")
 def report():
     told = []
