@@ -117,7 +117,8 @@ def _kitchen(options: argparse.Namespace) -> None:
         return
     print("| | PSNR | normals, mean degrees | median | within 11.25 | CPU seconds |")
     print("|---|---:|---:|---:|---:|---:|")
-    for cameras, refined in (("", []), (", cameras corrected", ["method.refinement={images: 600, fixed: 10}"])):
+    corrected = ["method.refinement={images: 600, fixed: 10}", "evaluate.correct_cameras=100"]
+    for cameras, refined in (("", []), (", cameras corrected", corrected)):
         for name, config in (("prior off", "red_kitchen"), ("prior on", "red_kitchen_manhattan")):
             recipe = load_recipe(CONFIGS / f"{config}.yaml", [f"data.root={data}", *refined])
             folder = f"{config}{'_corrected' if refined else ''}"
