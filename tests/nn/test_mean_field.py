@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -97,7 +98,8 @@ def test_pictures_smaller_than_the_reach(size):
 
 def test_labels_agree_with_those_of_pydensecrf2():
     pydensecrf = pytest.importorskip(
-        "pydensecrf.densecrf", reason="pydensecrf2, which wraps the authors' code, is not installed"
+        "pydensecrf.densecrf",
+        reason="pydensecrf2, which wraps the authors' code, is not installed: pip install -e .[crf]",
     )
     torch.manual_seed(0)
     height, width = 20, 28
@@ -114,7 +116,7 @@ def test_labels_agree_with_those_of_pydensecrf2():
     theirs.addPairwiseGaussian(sxy=config.near, compat=config.smoothness)
     pixels = (255 * image).round().byte().permute(1, 2, 0).contiguous().numpy()
     theirs.addPairwiseBilateral(sxy=config.place, srgb=255 * config.colour, rgbim=pixels, compat=config.appearance)
-    labels = torch.tensor(theirs.inference(config.rounds)).reshape(4, height, width).argmax(dim=0)
+    labels = torch.from_numpy(np.array(theirs.inference(config.rounds))).reshape(4, height, width).argmax(dim=0)
     ours = mean_field(probabilities, image, config).argmax(dim=0)
     # Theirs is an approximation on a lattice, and hears itself.
     assert (ours == labels).float().mean() > 0.98
