@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
@@ -54,6 +54,8 @@ class NeuralSurfaceConfig(Config):
         sampling: where rays ask.
         rays: of a step, over all images of its batch.
         inside: share of them that go through the masks.
+        met: draw the others so that they meet the region of interest, the ball or what the surface is confined to:
+            before a plain background those that do not see nothing that could be learnt.
         steps: of the training, over which `anneal` and the levels of a hash grid are counted.
         anneal: share of the training in which the opacity turns from independent of the angle of a ray to what the
             published equation says; 0 with masks.
@@ -69,6 +71,7 @@ class NeuralSurfaceConfig(Config):
     sampling: SamplingConfig = SurfaceSamplingConfig()
     rays: PositiveInt = 512
     inside: float = Field(0.0, ge=0, le=1)
+    met: bool = False
     steps: PositiveInt = 300_000
     anneal: float = Field(1 / 6, ge=0, le=1)
     loss: SurfaceLossConfig = SurfaceLossConfig()
@@ -79,6 +82,8 @@ class NeuralSurfaceConfig(Config):
     @model_validator(mode="after")
     def _fitting(self) -> NeuralSurfaceConfig:
         around = not isinstance(self.background, PlainBackgroundConfig)
+        if around and self.met:
+            raise ValueError(f"met: expected a plain background with it, got {self.background.kind}")
         if around != bool(self.sampling.outside):
             wanted = "some samples" if around else "none"
             raise ValueError(
@@ -264,12 +269,21 @@ class NeuralSurface(nn.Module):
             self.config.inside,
             refine=self.cameras,
             aim=self._aim(progress),
+            region=self._meets if self.config.met else None,
             normals=self.config.loss.normals > 0,
         )
 
     def _aim(self, progress: float) -> Aim | None:
         """What rays are to go through at a share of the training; None for masks, where there are any."""
         return None
+
+    def _meets(self, origins: Tensor, directions: Tensor) -> Bool[Tensor, "R"]:  # noqa: UP037
+        """Which rays come through where the surface may be."""
+        box = self._box()
+        if box is not None:
+            return box.hit(origins, directions)
+        ahead = -(origins * directions).sum(dim=1, keepdim=True).clamp(max=0)
+        return (origins + ahead * directions).norm(dim=1) < 1
 
     def _beside(self, like: Tensor) -> Float[Tensor, "K 3"]:
         """Points that the surface is asked at besides those along the rays."""

@@ -67,6 +67,7 @@ def draw_rays(
     *,
     refine: Refine | None = None,
     aim: Aim | None = None,
+    region: Aim | None = None,
     normals: bool = False,
 ) -> ImageRays:
     """Random rays through view 0 of each snippet, as many from each.
@@ -79,6 +80,8 @@ def draw_rays(
             `aim` through that; the others go anywhere.
         refine: see `unit_rays`.
         aim: what to go through instead of masks, as far as an image shows it.
+        region: what rays that need not go through a mask are to meet, as far as an image shows it; the others would see
+            nothing. Not with an `aim`.
         normals: whether to tell them, where the frames know any.
 
     Raises:
@@ -90,10 +93,15 @@ def draw_rays(
         mask = None if frames.mask is None else frames.mask[index, 0].flatten()
         valid = None if frames.valid is None else frames.valid[index, 0].flatten()
         wanted = max(count // images, 1)
-        drawn = wanted if aim is None else CANDIDATES * wanted
-        pixels = _draw_pixels(frames, index, drawn, mask, valid, inside if aim is None else 0.0)
+        drawn = wanted if aim is None and region is None else CANDIDATES * wanted
+        through = 0 if aim is not None or mask is None or not mask.any() else round(inside * wanted)
+        pixels = _draw_pixels(frames, index, drawn, mask, valid, through)
         rays = _rays_at(frames, index, pixels, unit_to_world, refine, normals=normals)
-        parts.append(rays if aim is None else _aimed(rays, aim, wanted, inside))
+        if aim is not None:
+            rays = _aimed(rays, aim, wanted, inside)
+        elif region is not None:
+            rays = _meeting(rays, region, wanted, through)
+        parts.append(rays)
     return parts[0] if images == 1 else joined(parts)
 
 
@@ -102,6 +110,13 @@ def _aimed(rays: ImageRays, aim: Aim, count: int, share: float) -> ImageRays:
     hits = aim(rays.origins.detach(), rays.directions.detach()).nonzero()[: round(share * count), 0]
     rest = torch.arange(len(rays.origins) - count + len(hits), len(rays.origins), device=hits.device)
     return rays.take(torch.cat([hits, rest]))
+
+
+def _meeting(rays: ImageRays, region: Aim, count: int, first: int) -> ImageRays:
+    """So many of the rays: the first of them, then those that meet the region, before those that do not."""
+    missed = ~region(rays.origins.detach(), rays.directions.detach())
+    missed[:first] = False
+    return rays.take(missed.to(torch.uint8).argsort(stable=True)[:count])
 
 
 def joined(parts: list[ImageRays]) -> ImageRays:
@@ -199,9 +214,9 @@ def unit_rays(
 
 
 def _draw_pixels(
-    frames: Frames, index: int, count: int, mask: Tensor | None, valid: Tensor | None, inside: float
+    frames: Frames, index: int, count: int, mask: Tensor | None, valid: Tensor | None, through: int
 ) -> Tensor:
-    """Flat indices of pixels."""
+    """Flat indices of pixels, the first so many of them in the mask."""
     device = frames.image.device
     pixels = frames.image.shape[-2] * frames.image.shape[-1]
     whole = None if valid is None or bool(valid.all()) else valid.nonzero()[:, 0]
@@ -209,11 +224,10 @@ def _draw_pixels(
         name = frames.names[index] if frames.names else "frames"
         raise DataError(f"{name}: expected an image with valid pixels, got none")
     drawn = _pick(whole, pixels, count, device)
-    if mask is None or inside == 0:
+    if mask is None or through == 0:
         return drawn
     within = mask.nonzero()[:, 0] if valid is None else (mask & valid).nonzero()[:, 0]
-    share = round(inside * count)
-    return drawn if len(within) == 0 else torch.cat([_pick(within, pixels, share, device), drawn[share:]])
+    return drawn if len(within) == 0 else torch.cat([_pick(within, pixels, through, device), drawn[through:]])
 
 
 def _pick(candidates: Tensor | None, pixels: int, count: int, device: torch.device) -> Tensor:

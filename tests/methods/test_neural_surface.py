@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from scene3d.errors import DataError
 from scene3d.evaluation.views import silhouette_iou
@@ -145,6 +146,21 @@ def test_a_confined_surface_is_before_a_plain_background_and_looked_at_aside():
         method.training_step(confined(view(0)), 0)
     with pytest.raises(DataError, match="globe 0: .* loss.points 0"):
         a_method(10, loss={"points": 0}).training_step(confined(view(0)), 0)
+
+
+def test_rays_may_be_drawn_so_that_they_meet_the_ball():
+    frames = replace(view(2), unit_to_world=unit_to_world(1.0)[None], mask=None)
+    for met in (False, True):
+        method = a_method(10, met=met, inside=0.0, background={"kind": "plain", "colour": "black"})
+        method.training_step(frames, 0)
+        rays = method._draw(frames, 0.0)
+        aside = torch.linalg.cross(rays.origins, rays.directions).norm(dim=1)
+        assert bool((aside < 1).all()) == met
+    # Cameras within it see it wherever they look, and what lies behind a camera is not met.
+    outward = torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
+    assert method._meets(0.5 * outward, outward).all() and not method._meets(1.5 * outward, outward).any()
+    with pytest.raises(ValidationError, match="met: expected a plain background with it, got sphere"):
+        a_method(10, met=True, background=AROUND, sampling={**MARCHED, "outside": 8})
 
 
 def test_masks_and_places_are_asked_for_by_the_name_of_the_view():

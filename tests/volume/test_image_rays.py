@@ -76,6 +76,27 @@ def test_rays_are_aimed_as_far_as_there_are_enough():
     assert len(none.origins) == 200 and none.normals is None
 
 
+def test_rays_that_go_anywhere_meet_the_region():
+    frames = view(2)
+
+    def upper(origins: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
+        return directions[:, 2] > directions[:, 2].median()
+
+    def share(rays) -> float:
+        return float((rays.directions[:, 2] > middle).float().mean())
+
+    middle = all_rays(frames, 0, unit_to_world())[1][:, 2].median()
+    met = draw_rays(frames, unit_to_world(), 800, region=upper)
+    assert len(met.origins) == 800 and share(met) > 0.95
+    # Those through the mask lie where it is.
+    half = draw_rays(frames, unit_to_world(), 800, 0.5, region=upper)
+    assert len(half.origins) == 800 and half.mask[:400].all()
+    assert 0.3 < float((half.directions[:400, 2] > middle).float().mean()) < 0.7
+    assert float((half.directions[400:, 2] > middle).float().mean()) > 0.95
+    nothing = draw_rays(frames, unit_to_world(), 800, region=lambda origins, _: torch.zeros(len(origins)).bool())
+    assert len(nothing.origins) == 800
+
+
 def test_what_a_network_guessed_comes_before_what_was_measured():
     frames = view(2)
     facing = torch.tensor([0.0, 0.0, -1.0])[:, None, None].expand(3, *frames.image.shape[-2:])
