@@ -25,7 +25,7 @@ from scene3d.recipe import Recipe, TrueSurface, evaluate, found_object, load, lo
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "surface"
-QUICK = 1200
+QUICK = 900
 """Steps of a training of about 90 CPU seconds."""
 
 
