@@ -30,20 +30,16 @@ def reconstruct(
 ) -> int:
     """Reconstruct a surface from photographs: mesh (PLY, GLB), rendered views, a turning video and a report.
 
-    Cameras come along, as with NeuS, nerfstudio, COLMAP or RGB-D; of a plain folder pycolmap finds them.
-
     Examples:
-      scene3d reconstruct data/dtu_scan65 --out out/skull
       scene3d reconstruct photographs --out out/found --object
-      scene3d reconstruct kitchen --out out/kitchen --square
 
     Args:
-        folder: of photographs.
+        folder: of photographs with cameras, as NeuS, nerfstudio, COLMAP or RGB-D have; pycolmap finds those of others.
         out: folder for the results; the run lies in OUT/run, and the same command resumes it.
         scene: which, where the folder holds several.
         bounds: lowest and highest corner of what is wanted, x y z x y z, in the world; found if left out.
         no_masks: leave masks unread.
-        object: find what the photographs are of and reconstruct that; masks are written, not read.
+        object: find what the photographs are of and reconstruct that; masks are written.
         square: a room whose walls are at right angles: told so, what has no texture becomes plane.
         longest: edge that photographs are shrunk to, pixels.
         steps: of the training; 6000 took 6 CPU minutes on a scan of DTU.
@@ -54,11 +50,11 @@ def reconstruct(
         device: "auto", "cpu", "cuda" or "cuda:1".
         overwrite: replace the run that is there.
     """
-    _check(longest, steps, cells, turn)
     from scene3d import recipe
     from scene3d.fusion.mesh_cleaning import CleaningConfig
     from scene3d.fusion.meshing import MeshingConfig
 
+    _check(longest, steps, cells, turn)
     made = recipe.reconstruct(
         folder,
         out,

@@ -76,9 +76,7 @@ def evaluate(
         names: list[str] = []
         chosen = spread(len(data), config.frames)
         for done, index in enumerate(chosen):
-            frames = data[index].to(device)
-            if config.correct_cameras:
-                frames = _corrected(method, frames, config.correct_cameras)
+            frames = _corrected(method, data[index].to(device), config.correct_cameras)
             _score(scorer, method, frames, config, probes)
             if novel is not None:
                 novel.add(frames)
@@ -110,6 +108,8 @@ class CorrectsCameras(Protocol):
 
 
 def _corrected(method: Predicts, frames: Frames, steps: int) -> Frames:
+    if steps == 0:
+        return frames
     if not isinstance(method, CorrectsCameras):
         raise UsageError(f"evaluate.correct_cameras: expected a surface of one scene, got {type(method).__name__}")
     return method.correct_camera(frames, steps)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -32,6 +32,7 @@ from scene3d.methods.surface_config import (
     SurfaceLossConfig,
 )
 from scene3d.methods.surface_priors import surface_priors
+from scene3d.methods.surface_rays import SeenRays, ball_met, points_in_ball
 from scene3d.nn.pose_refinement import PoseRefinement
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SOLID, SurfacePrediction
@@ -95,22 +96,6 @@ class NeuralSurfaceConfig(Config):
     def build(self) -> NeuralSurface:
         """The method."""
         return NeuralSurface(self)
-
-
-class SeenRays(NamedTuple):
-    """What R rays see of a surface.
-
-    Attributes:
-        colour: RGB in [0, 1], with what is behind the surface.
-        distance: along the ray, units; 0 where it meets no surface.
-        normals: outward unit vectors; 0 where it meets none.
-        opacity: how much of the ray the surface stops, in [0, 1].
-    """
-
-    colour: Float[Tensor, "R 3"]
-    distance: Float[Tensor, "R"]  # noqa: UP037
-    normals: Float[Tensor, "R 3"]
-    opacity: Float[Tensor, "R"]  # noqa: UP037
 
 
 class NeuralSurface(nn.Module):
@@ -198,7 +183,6 @@ class NeuralSurface(nn.Module):
         Raises:
             DataError: the view has no transform.
         """
-        self.eval()
         field = self.surface.field()
 
         def difference(rays: ImageRays) -> Tensor:
@@ -279,15 +263,11 @@ class NeuralSurface(nn.Module):
 
     def _meets(self, origins: Tensor, directions: Tensor) -> Bool[Tensor, "R"]:  # noqa: UP037
         """Which rays come through where the surface may be."""
-        box = self._box()
-        if box is not None:
-            return box.hit(origins, directions)
-        ahead = -(origins * directions).sum(dim=1, keepdim=True).clamp(max=0)
-        return (origins + ahead * directions).norm(dim=1) < 1
+        return ball_met(origins, directions) if (box := self._box()) is None else box.hit(origins, directions)
 
     def _beside(self, like: Tensor) -> Float[Tensor, "K 3"]:
         """Points that the surface is asked at besides those along the rays."""
-        return _in_ball(self.config.loss.points, like)
+        return points_in_ball(self.config.loss.points, like)
 
     def _priors(self, seen: SurfaceRendering, rays: ImageRays, frames: Frames, step: int) -> LossTerms:
         """What the surface is to be besides looking like its photographs."""
@@ -368,10 +348,3 @@ class NeuralSurface(nn.Module):
         if kind != "random":
             behind = torch.full_like(rays.colour, float(kind == "white"))
         return behind, rays.colour if rays.mask is None else torch.where(rays.mask[:, None], rays.colour, behind)
-
-
-def _in_ball(count: int, like: Tensor) -> Float[Tensor, "N 3"]:
-    """Random points, uniform in the unit ball."""
-    reach = torch.rand(count, 1, device=like.device, dtype=like.dtype) ** (1 / 3)
-    drawn = torch.randn(count, 3, device=like.device, dtype=like.dtype)
-    return nn.functional.normalize(drawn, dim=1) * reach
