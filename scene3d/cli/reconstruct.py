@@ -31,7 +31,9 @@ def reconstruct(
     """Reconstruct a surface from photographs: mesh (PLY, GLB), rendered views, a turning video and a report.
 
     Examples:
+      scene3d reconstruct data/dtu_scan65 --out out/skull
       scene3d reconstruct photographs --out out/found --object
+      scene3d reconstruct kitchen --out out/kitchen --square
 
     Args:
         folder: of photographs with cameras, as NeuS, nerfstudio, COLMAP or RGB-D have; pycolmap finds those of others.
@@ -39,7 +41,7 @@ def reconstruct(
         scene: which, where the folder holds several.
         bounds: lowest and highest corner of what is wanted, x y z x y z, in the world; found if left out.
         no_masks: leave masks unread.
-        object: find what the photographs are of and reconstruct that; masks are written.
+        object: find what the photographs are of and reconstruct that; masks are written, not read.
         square: a room whose walls are at right angles: told so, what has no texture becomes plane.
         longest: edge that photographs are shrunk to, pixels.
         steps: of the training; 6000 took 6 CPU minutes on a scan of DTU.
@@ -51,8 +53,6 @@ def reconstruct(
         overwrite: replace the run that is there.
     """
     from scene3d import recipe
-    from scene3d.fusion.mesh_cleaning import CleaningConfig
-    from scene3d.fusion.meshing import MeshingConfig
 
     _check(longest, steps, cells, turn)
     made = recipe.reconstruct(
@@ -65,8 +65,8 @@ def reconstruct(
         square=square,
         longest=longest,
         steps=steps,
-        meshing=MeshingConfig(cells=cells),
-        cleaning=None if dilation is None else CleaningConfig(dilation=dilation),
+        meshing=recipe.MeshingConfig(cells=cells),
+        cleaning=None if dilation is None else recipe.CleaningConfig(dilation=dilation),
         max_minutes=max_minutes,
         device=device,
         turn=turn,

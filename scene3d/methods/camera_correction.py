@@ -16,7 +16,7 @@ from torch import Tensor
 from scene3d.errors import DataError
 from scene3d.geometry.se3 import exp_twist
 from scene3d.structures.frames import Frames
-from scene3d.volume.image_rays import ImageRays, draw_rays
+from scene3d.volume.image_rays import ImageRays, Refine, draw_rays
 
 RATE = 1e-3
 """First learning rate, radians and units; it falls to nothing."""
@@ -29,6 +29,7 @@ def corrected_camera(
     *,
     rays: int,
     steps: int,
+    refine: Refine | None = None,
 ) -> Frames:
     """The frames with the camera of view 0 moved so that what is seen differs least from the image.
 
@@ -38,20 +39,27 @@ def corrected_camera(
         difference: between the colours that rays see and those of the image, with a gradient to the rays.
         rays: random ones of each step; the same images always draw the same.
         steps: of Adam.
+        refine: corrections that were learnt and come on top, as they do where the frames are predicted.
 
     Raises:
         DataError: the view has no transform.
     """
     if frames.cam_to_world is None or frames.number is None:
-        raise DataError(f"{frames.names[0]}: expected an image with a number and a camera whose place is known")
+        name = frames.names[0] if frames.names else "frames"
+        raise DataError(f"{name}: expected an image with a number and a camera whose place is known")
+
+    def moving(cam_to_unit: Tensor, number: Tensor) -> Tensor:
+        moved = cam_to_unit @ exp_twist(twist)
+        return moved if refine is None else refine(moved, number)
+
     twist = torch.zeros(6, device=frames.K.device, requires_grad=True)
     optimiser = torch.optim.Adam([twist], lr=RATE)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     with torch.random.fork_rng(), torch.enable_grad():
         torch.manual_seed(0)
         for _ in range(steps):
-            drawn = draw_rays(frames, unit_to_world, rays, refine=lambda cam_to_unit, _: cam_to_unit @ exp_twist(twist))
-            (twist.grad,) = torch.autograd.grad(difference(drawn), twist)
+            seen = draw_rays(frames, unit_to_world, rays, refine=moving)
+            (twist.grad,) = torch.autograd.grad(difference(seen), twist)
             optimiser.step()
             slower.step()
     moved = exp_twist(twist.detach().double())

@@ -21,7 +21,7 @@ from scene3d.geometry.boxes import OrientedBox
 from scene3d.geometry.depth import ray_lengths
 from scene3d.geometry.se3 import rigid
 from scene3d.losses import LossTerms
-from scene3d.losses.surface import colour_difference, eikonal, emptiness, silhouette
+from scene3d.losses.surface import eikonal, emptiness, silhouette
 from scene3d.methods.camera_correction import corrected_camera
 from scene3d.methods.surface_config import (
     BackgroundConfig,
@@ -32,7 +32,7 @@ from scene3d.methods.surface_config import (
     SurfaceLossConfig,
 )
 from scene3d.methods.surface_priors import surface_priors
-from scene3d.methods.surface_rays import SeenRays, ball_met, points_in_ball
+from scene3d.methods.surface_rays import SeenRays, colour_seen, points_in_ball
 from scene3d.nn.pose_refinement import PoseRefinement
 from scene3d.structures.frames import Frames
 from scene3d.structures.prediction import SOLID, SurfacePrediction
@@ -43,7 +43,7 @@ from scene3d.volume.object_space import WithinBox
 from scene3d.volume.surface_field import SurfaceConfig, SurfaceField
 from scene3d.volume.surface_occupancy import MarchSamplingConfig, SurfaceOccupancy
 from scene3d.volume.surface_renderer import SurfaceRendering, render_surface
-from scene3d.volume.surface_sampling import RaySections, SurfaceSamplingConfig, place_sections
+from scene3d.volume.surface_sampling import RaySections, SurfaceSamplingConfig, ball_limits, place_sections
 
 
 class NeuralSurfaceConfig(Config):
@@ -140,10 +140,8 @@ class NeuralSurface(nn.Module):
         anneal = 1.0 if config.anneal == 0 else min(progress / config.anneal, 1.0)
         beside = self._beside(rays.origins)
         seen = self._render(field, rays.origins, rays.directions, jitter=True, anneal=anneal, beside=beside)
-        behind, target = self._behind(rays, frames.names)
-        colour = seen.colour if behind is None else seen.colour + (1 - seen.opacity)[:, None] * behind
         terms = {
-            "colour": colour_difference(colour, target),
+            "colour": colour_seen(seen, rays, self._plain(), frames.names),
             "eikonal": eikonal(torch.cat([seen.gradients[seen.inside], seen.beside.gradient])),
         }
         weights = {"colour": 1.0, "eikonal": config.loss.eikonal}
@@ -187,11 +185,10 @@ class NeuralSurface(nn.Module):
 
         def difference(rays: ImageRays) -> Tensor:
             seen = self._render(field, rays.origins, rays.directions, jitter=False)
-            behind, target = self._behind(rays, frames.names)
-            colour = seen.colour if behind is None else seen.colour + (1 - seen.opacity)[:, None] * behind
-            return colour_difference(colour, target)
+            return colour_seen(seen, rays, self._plain(), frames.names)
 
-        return corrected_camera(frames, self.unit_to_world, difference, rays=self.config.rays, steps=steps)
+        rays = self.config.rays
+        return corrected_camera(frames, self.unit_to_world, difference, rays=rays, steps=steps, refine=self.cameras)
 
     @torch.no_grad()
     def render_rays(self, origins: Float[Tensor, "R 3"], directions: Float[Tensor, "R 3"]) -> SeenRays:
@@ -263,7 +260,9 @@ class NeuralSurface(nn.Module):
 
     def _meets(self, origins: Tensor, directions: Tensor) -> Bool[Tensor, "R"]:  # noqa: UP037
         """Which rays come through where the surface may be."""
-        return ball_met(origins, directions) if (box := self._box()) is None else box.hit(origins, directions)
+        box = self._box()
+        near, far = ball_limits(origins, directions) if box is None else box.crossed(origins, directions)
+        return far > near
 
     def _beside(self, like: Tensor) -> Float[Tensor, "K 3"]:
         """Points that the surface is asked at besides those along the rays."""
@@ -333,18 +332,3 @@ class NeuralSurface(nn.Module):
         """The one colour behind the surface, where it is one."""
         background = self.config.background
         return background.colour if isinstance(background, PlainBackgroundConfig) else None
-
-    def _behind(self, rays: ImageRays, names: tuple[str, ...]) -> tuple[Tensor | None, Tensor]:
-        """What is behind the surface, None where that is rendered, and what the rays are to see."""
-        kind = self._plain()
-        if kind is None:
-            return None, rays.colour
-        if kind == "random" and rays.mask is None:
-            raise DataError(
-                f"{names[0] if names else 'frames'}: expected masks, for a random background, got none",
-                hint="data.snippets.masks: true, or method.background: {kind: sphere}",
-            )
-        behind = torch.rand_like(rays.colour)
-        if kind != "random":
-            behind = torch.full_like(rays.colour, float(kind == "white"))
-        return behind, rays.colour if rays.mask is None else torch.where(rays.mask[:, None], rays.colour, behind)

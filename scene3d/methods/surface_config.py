@@ -66,7 +66,7 @@ class RefinementConfig(Config):
         images: at least one more than the largest number of a frame.
         fixed: number of the frame whose camera stays.
         scale: factor on the learning rate, of radians and units alike. At 0.1 cameras that were right to 2 pixels
-            wandered off by 3 degrees, and what they saw got no better.
+            wandered off by 3 degrees, and the normals of what they saw got no better.
     """
 
     images: PositiveInt

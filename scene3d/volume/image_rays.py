@@ -90,8 +90,9 @@ def draw_rays(
     images = len(frames.image)
     parts = []
     for index in range(images):
-        mask = None if frames.mask is None else frames.mask[index, 0].flatten()
         valid = None if frames.valid is None else frames.valid[index, 0].flatten()
+        mask = None if frames.mask is None else frames.mask[index, 0].flatten()
+        mask = mask & valid if mask is not None and valid is not None else mask
         wanted = max(count // images, 1)
         drawn = wanted if aim is None and region is None else CANDIDATES * wanted
         through = 0 if aim is not None or mask is None or not mask.any() else round(inside * wanted)
@@ -226,8 +227,7 @@ def _draw_pixels(
     drawn = _pick(whole, pixels, count, device)
     if mask is None or through == 0:
         return drawn
-    within = mask.nonzero()[:, 0] if valid is None else (mask & valid).nonzero()[:, 0]
-    return drawn if len(within) == 0 else torch.cat([_pick(within, pixels, through, device), drawn[through:]])
+    return torch.cat([_pick(mask.nonzero()[:, 0], pixels, through, device), drawn[through:]])
 
 
 def _pick(candidates: Tensor | None, pixels: int, count: int, device: torch.device) -> Tensor:

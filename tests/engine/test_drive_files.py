@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from scipy.spatial import cKDTree
 
 from scene3d.data.images import read_depth
 from scene3d.engine import drive_files
@@ -65,8 +66,8 @@ def test_cloud_and_mesh_are_of_one_place_with_the_road_below_the_camera(folder: 
     near = cloud.vertices[(np.abs(cloud.vertices[:, 1]) < 1) & (cloud.vertices[:, 0] < 12)]
     # x forward, y left, z up, from the first camera, which is some 1.5 m above the road and looks down a little.
     assert len(near) > 50 and -2.4 < np.median(near[:, 2]) < -0.5
-    distance = mesh.vertices[:: len(mesh.vertices) // 200][:, None] - cloud.vertices[None]
-    assert np.median(np.linalg.norm(distance, axis=-1).min(axis=1)) < 0.15
+    # Of all vertices: Open3D orders them differently from run to run, so that every so manieth are others each time.
+    assert np.median(cKDTree(cloud.vertices).query(mesh.vertices)[0]) < 0.15
 
 
 def test_a_drive_of_unknown_scale_is_made_in_cells_that_fit_it(drive: StreetDrive, folder: Path, tmp_path: Path):

@@ -88,3 +88,21 @@ def test_the_camera_of_a_scored_view_goes_where_it_sees_its_image(learned: Neura
 def test_a_camera_without_a_place_cannot_be_corrected(learned: NeuralSurface):
     with pytest.raises(DataError, match="globe 4: expected an image with a number and a camera whose place is known"):
         learned.correct_camera(replace(view(4), cam_to_world=None), 2)
+
+
+def test_what_was_learnt_of_a_camera_comes_on_top_of_its_correction(learned: NeuralSurface):
+    config = {"background": {"kind": "plain"}, "inside": 0.3, **HASH, "steps": 120}
+    method: NeuralSurface = NeuralSurfaceConfig.model_validate(config | {"refinement": {"images": 12}}).build()
+    method.load_state_dict(learned.state_dict(), strict=False)
+    true, _ = shaken()
+    frames = replace(true, number=torch.tensor([4]))
+    wrong = torch.tensor([0.03, 0.0, 0.0, 0.05, -0.03, 0.0])
+    with torch.no_grad():
+        method.cameras.twist[4] = wrong
+    found = method.correct_camera(frames, 80)
+    # What is seen in the end: the correction, and what was learnt after it.
+    learnt = exp_twist(wrong.double())
+    learnt[:3, 3] *= true.unit_to_world[0, 0, 0]
+    wanted = on_ball(true.cam_to_world[0, 0])
+    gaps = [(on_ball(each.cam_to_world[0, 0] @ learnt) - wanted).norm(dim=1).mean() for each in (frames, found)]
+    assert gaps[1] < 0.4 * gaps[0]

@@ -76,6 +76,14 @@ def test_rays_are_aimed_as_far_as_there_are_enough():
     assert len(none.origins) == 200 and none.normals is None
 
 
+def test_a_mask_that_is_nowhere_valid_leaves_the_rays_to_the_region():
+    frames = view(2)
+    frames = replace(frames, valid=~frames.mask)
+    middle = all_rays(frames, 0, unit_to_world())[1][:, 2].median()
+    rays = draw_rays(frames, unit_to_world(), 200, 0.5, region=lambda _, directions: directions[:, 2] > middle)
+    assert not rays.mask.any() and bool((rays.directions[:, 2] > middle).all())
+
+
 def test_rays_that_go_anywhere_meet_the_region():
     frames = view(2)
 
