@@ -52,7 +52,6 @@ def predict(
         overwrite: replace results that exist.
     """
     check_every(every)
-    images = images_of(source)
     several = source.is_dir() or source.suffix.lower() in VIDEO_SUFFIXES
     if not several:
         refuse_existing(out, overwrite=overwrite)
@@ -63,6 +62,7 @@ def predict(
     with Offscreen() as offscreen:
         if not no_open3d:
             offscreen.load_ahead()  # beside all that is imported here
+        images = images_of(source)
         from scene3d.engine.batch_folder import whole_folder
         from scene3d.recipe import load
         from scene3d.visualise.results import write_results

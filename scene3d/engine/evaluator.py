@@ -22,7 +22,7 @@ from scene3d.evaluation.tables import DEPTH_TITLE
 from scene3d.geometry.voxels import SSCBENCH, VoxelFrame
 from scene3d.nn.labeller import Labeller
 from scene3d.structures.frames import Frames
-from scene3d.structures.prediction import CompletionPrediction
+from scene3d.structures.prediction import CompletionPrediction, Prediction
 from scene3d.structures.tables import Table
 
 __all__ = ["EvaluateConfig", "evaluate"]
@@ -119,21 +119,30 @@ def _score(
     scorer: Scorer, method: Predicts, frames: Frames, config: EvaluateConfig, probes: Mapping[str, Labeller]
 ) -> None:
     """Add one frame, whose depth is the mean with that of the mirrored frame where this is asked for."""
-    prediction = method.predict(frames)
+    relabelled: dict[str, CompletionPrediction] = {}
+    if probes or config.refine is not None:
+        prediction, relabelled = _relabelled(method, frames, config, probes)
+    else:
+        prediction = method.predict(frames)
     depth = None
     if config.mirror:
         mirrored = method.predict(flip(frames)).depth[0].flip(-1)
         depth = average_with_mirrored(prediction.depth[0], mirrored)
-    relabelled = {}
-    if probes or config.refine is not None:
-        if not isinstance(method, ReadsFeatures) or not isinstance(prediction, CompletionPrediction):
-            raise UsageError(
-                f"evaluate.refine: expected a method with classes from features, got {type(method).__name__}"
-            )
-        relabelled = {name: method.relabel(prediction, frames, probe) for name, probe in probes.items()}
-        if config.refine is not None:
-            relabelled[REFINED] = method.relabel(prediction, frames, refine=config.refine)
     scorer.score(prediction, frames, depth, relabelled)
+
+
+def _relabelled(
+    method: Predicts, frames: Frames, config: EvaluateConfig, probes: Mapping[str, Labeller]
+) -> tuple[Prediction, dict[str, CompletionPrediction]]:
+    """A prediction, and the same with the classes of each probe and smoothed as the rules say; encoded once."""
+    if not isinstance(method, ReadsFeatures):
+        raise UsageError(f"evaluate.refine: expected a method with classes from features, got {type(method).__name__}")
+    field = method.encode(frames.image[:, 0], frames.K[:, 0])
+    prediction = method.complete(field, frames)
+    relabelled = {name: method.relabel(prediction, field, frames, probe) for name, probe in probes.items()}
+    if config.refine is not None:
+        relabelled[REFINED] = method.relabel(prediction, field, frames, refine=config.refine)
+    return prediction, relabelled
 
 
 def _samples(names: Sequence[str]) -> dict[str, str]:

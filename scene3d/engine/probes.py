@@ -28,6 +28,7 @@ from scene3d.nn.linear_probe import fit_linear_probe
 from scene3d.structures.frames import Frames
 from scene3d.structures.labels import CITYSCAPES, IGNORE, SSC, SSC_TO_CITYSCAPES, SSCBENCH_TO_SSC, remap
 from scene3d.structures.prediction import CompletionPrediction
+from scene3d.volume import ImageField
 
 KMEANS = "k-means on the frozen features"
 LINEAR = "linear probe, told the labels of training data"
@@ -67,9 +68,18 @@ class ReadsFeatures(Protocol):
         """What it says at points in the coordinates of the reference camera."""
         ...
 
+    def encode(self, image: Float[Tensor, "B 3 H W"], K: Float[Tensor, "B 3 3"]) -> ImageField:
+        """The field of images."""
+        ...
+
+    def complete(self, field: ImageField, frames: Frames) -> CompletionPrediction:
+        """The prediction of frames whose field is there."""
+        ...
+
     def relabel(
         self,
         prediction: CompletionPrediction,
+        field: ImageField,
         frames: Frames,
         labeller: Labeller | None = None,
         refine: RefinementConfig | None = None,

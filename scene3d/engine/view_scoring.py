@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from scene3d.engine.rules import OURS
 from scene3d.evaluation.normals import NormalScores, score_normals
 from scene3d.evaluation.surface_tables import normals_table, views_table
@@ -18,14 +20,15 @@ class ViewScorer:
     def __init__(self) -> None:
         self._views: list[ViewScores] = []
         self._normals: list[NormalScores] = []
-        self._alone = False
+        self._shown = "the images as they are"
 
     def add(self, prediction: SurfacePrediction, frames: Frames) -> None:
-        """Compare view 0; a method that shows the object alone is compared with the object before black."""
+        """Compare view 0; a method that shows the object alone is compared with that, as masks say."""
         mask = None if frames.mask is None else frames.mask[0, 0]
         true = frames.image[0, 0]
-        if prediction.alone and mask is not None:
-            self._alone, true = True, true * mask
+        if prediction.behind is not None and mask is not None:
+            true = torch.where(mask, true, prediction.behind)
+            self._shown = f"the object alone, before {'white' if prediction.behind else 'black'}"
         silhouette = prediction.silhouette[0]
         self._views.append(score_view(prediction.colour[0].clamp(0, 1), true, silhouette, mask))
         if frames.depth is not None and frames.cam_to_world is not None:
@@ -39,8 +42,7 @@ class ViewScorer:
         """One table, or none where there was no view."""
         if not self._views:
             return []
-        shown = "the object alone, before black" if self._alone else "the images as they are"
-        tables = [views_table({OURS: self._views}, f"{shown}; mean over {len(self._views)} views")]
+        tables = [views_table({OURS: self._views}, f"{self._shown}; mean over {len(self._views)} views")]
         if self._normals:
             note = f"against those of measured depth, degrees; mean over {len(self._normals)} views"
             tables.append(normals_table({OURS: self._normals}, note))

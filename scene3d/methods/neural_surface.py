@@ -162,6 +162,7 @@ class NeuralSurface(nn.Module):
         height, width = frames.image.shape[-2:]
         rays = [all_rays(frames, i, self.unit_to_world, self.cameras) for i in range(len(frames.image))]
         seen = [self.render_rays(*some) for some in rays]
+        plain = self._plain()
         colour, distance, normals, opacity = (
             torch.stack(list(part)).unflatten(1, (height, width)) for part in zip(*seen, strict=True)
         )
@@ -172,7 +173,7 @@ class NeuralSurface(nn.Module):
             normals=normals.permute(0, 3, 1, 2),
             opacity=opacity,
             K=frames.K[:, 0],
-            alone=self._plain() == "random",
+            behind=None if plain is None else float(plain == "white"),
         )
 
     def correct_camera(self, frames: Frames, steps: int) -> Frames:

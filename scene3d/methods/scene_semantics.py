@@ -246,6 +246,7 @@ class SceneSemantics(nn.Module):
     def relabel(
         self,
         prediction: CompletionPrediction,
+        field: ImageField,
         frames: Frames,
         labeller: Labeller | None = None,
         refine: RefinementConfig | None = None,
@@ -253,12 +254,12 @@ class SceneSemantics(nn.Module):
         """The same scene with other classes.
 
         Args:
-            prediction: of these frames.
-            frames: as they were given to `predict`.
+            prediction: what `complete` made of this field.
+            field: what `encode` made of these frames.
+            frames: of the prediction.
             labeller: who reads classes from the field's features instead; None is the clusters.
             refine: how they are smoothed instead; None as the config says.
         """
-        field = self.encode(frames.image[:, 0], frames.K[:, 0])
         return self._classified(prediction, field, frames, labeller or self.labeller, refine or self.config.refine)
 
     def _classified(

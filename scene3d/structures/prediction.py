@@ -92,7 +92,8 @@ class SurfacePrediction:
         normals: of the surface, outward unit vectors in the world; 0 where the ray meets none.
         opacity: how much of the ray the surface stops, in [0, 1].
         K: of the views, pixels.
-        alone: the colours are those of the object before black, where the images show it before something else.
+        behind: gray in [0, 1] that the object stands before, where it is shown alone; None where what the images show
+            behind it is shown, too.
         is_metric: as in `DepthPrediction`; a surface has the scale of the transforms.
     """
 
@@ -101,7 +102,7 @@ class SurfacePrediction:
     normals: Float[Tensor, "B 3 H W"]
     opacity: Float[Tensor, "B H W"]
     K: Float[Tensor, "B 3 3"]
-    alone: bool
+    behind: float | None
     is_metric: bool = True
 
     @property

@@ -40,7 +40,15 @@ class Featured(Oracle):
         # In velodyne axes a car stands above the road, which is the lowest layer: y of the camera is -z.
         return DIRECTIONS[(points[..., 1] < 0.6).long()]
 
-    def relabel(self, prediction, frames, labeller=None, refine=None):
+    def encode(self, image, K):
+        return image
+
+    def complete(self, field, frames):
+        assert field is not None
+        return self.predict(frames)
+
+    def relabel(self, prediction, field, frames, labeller=None, refine=None):
+        assert torch.equal(field, frames.image[:, 0])
         self.asked.append((labeller, refine))
         labels = (labeller or self.labeller).classes(self.features_of_pixels(frames))
         classes = torch.where(prediction.classes > 0, SSC.index("vegetation"), 0)

@@ -24,7 +24,7 @@ def as_it_is(frames: Frames) -> SurfacePrediction:
         normals=normals.movedim(-1, 0)[None],
         opacity=frames.mask[:, 0].float(),
         K=frames.K[:, 0],
-        alone=True,
+        behind=0.0,
     )
 
 
@@ -48,3 +48,22 @@ def test_without_depth_there_are_no_figures_of_normals():
     frames = view(2)
     scorer.add(as_it_is(frames), replace(frames, depth=None))
     assert [table.title for table in scorer.tables()] == ["rendered views"]
+
+
+@pytest.mark.parametrize(("behind", "note"), [(0.0, "before black"), (1.0, "before white"), (None, "as they are")])
+def test_an_object_that_is_shown_alone_is_compared_with_the_object_alone(behind: float | None, note: str):
+    """A photograph of gray surroundings, and renderings that show the object before one colour or before the gray."""
+    frames = view(2)
+    mask = frames.mask[:, 0, None]
+    photo = torch.where(mask, frames.image[:, 0], 0.5)
+    shown = photo if behind is None else torch.where(mask, photo, behind)
+    frames = replace(frames, image=photo[:, None])
+    scorer = ViewScorer()
+    scorer.add(replace(as_it_is(frames), colour=shown, behind=behind), frames)
+    table = scorer.tables()[0]
+    psnr = table.columns.index("PSNR")
+    assert note in table.note and table.rows["ours"][psnr] > 60
+    # Before another colour than it says, every pixel beside the object is wrong.
+    scorer = ViewScorer()
+    scorer.add(replace(as_it_is(frames), colour=torch.where(mask, photo, 0.8), behind=behind), frames)
+    assert scorer.tables()[0].rows["ours"][psnr] < 20

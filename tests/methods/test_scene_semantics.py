@@ -196,13 +196,14 @@ def test_others_may_read_the_same_features(completion):
     nameless = method.predict(frames)
     assert nameless.classes is None
     road = Labeller(lambda features: method.expand(features)[:, :2], torch.tensor([0, 0]))
-    told = method.relabel(nameless, frames, road)
+    field = method.encode(frames.image[:, 0], frames.K[:, 0])
+    told = method.relabel(nameless, field, frames, road)
     assert (told.labels == 0).all()
     occupied = nameless.density >= nameless.threshold
     assert torch.equal(told.classes, torch.where(occupied, 7, 0))
     # It said so of this prediction alone.
     assert method.predict(frames).classes is None
-    assert method.relabel(nameless, frames) is nameless
+    assert method.relabel(nameless, field, frames) is nameless
 
 
 def test_features_of_the_field_are_the_same_however_they_are_asked_for(completion):
@@ -224,7 +225,8 @@ def test_a_config_that_smooths_does_so_in_every_prediction(completion):
     refine = RefinementConfig(smoothing=3, crf=MeanFieldConfig(reach=3, rounds=2))
     smooth = _method(completion, refine=refine).eval()
     smooth.load_state_dict(plain.state_dict())
-    expected = plain.relabel(plain.predict(frames), frames, refine=refine)
+    field = plain.encode(frames.image[:, 0], frames.K[:, 0])
+    expected = plain.relabel(plain.complete(field, frames), field, frames, refine=refine)
     found = smooth.predict(frames)
     assert torch.equal(found.classes, expected.classes)
     assert torch.equal(found.labels, expected.labels)
