@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 from scene3d.data.images import read_image
 from scene3d.data.middlebury import read_middlebury
 from scene3d.data.posed_writing import write_posed_images
-from scene3d.geometry.camera import project
+from scene3d.geometry.camera import pixel_centres, project
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.scene import Scene, Shot
 
@@ -28,11 +29,11 @@ HOLE = 200
 """Pixels; larger holes in a mask are seen through."""
 
 MARGIN = 2.0
-"""Pixels about the projected box."""
+"""Pixels about the outline of the projected box."""
 
 
 def object_mask(shot: Shot, bounds: torch.Tensor) -> np.ndarray:
-    """Bright or brownish pixels, opened, with small holes filled, in the rectangle that the box projects to."""
+    """Bright or brownish pixels, opened, with small holes filled, in the outline that the box projects to."""
     red, _, blue = read_image(shot.image).numpy().astype(np.int64)
     found = (red > 52) | ((red - blue > 17) & (red > 36))
     found = ndimage.binary_opening(found, np.ones((3, 3)))
@@ -41,9 +42,9 @@ def object_mask(shot: Shot, bounds: torch.Tensor) -> np.ndarray:
     found |= small[holes] & (holes > 0)
     corners = transform(invert(shot.cam_to_world), torch.cartesian_prod(*bounds.unbind(dim=1)))
     pixels, _ = project(corners, shot.camera.K)
-    (left, top), (right, bottom) = pixels.amin(dim=0) - MARGIN, pixels.amax(dim=0) + MARGIN
-    rows, columns = np.mgrid[: found.shape[0], : found.shape[1]] + 0.5
-    return found & (columns > float(left)) & (columns < float(right)) & (rows > float(top)) & (rows < float(bottom))
+    sides = torch.from_numpy(ConvexHull(pixels.numpy()).equations)
+    centres = pixel_centres(*found.shape).double()
+    return found & (centres @ sides[:, :2].mT + sides[:, 2] < MARGIN).all(dim=-1).numpy()
 
 
 def write_masked(scene: Scene, out: Path) -> None:
