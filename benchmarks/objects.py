@@ -22,7 +22,7 @@ from scene3d.data.object_files import write_object
 from scene3d.data.shot_files import shot_mask
 from scene3d.data.triangulation import TriangulationConfig, triangulate
 from scene3d.evaluation.views import silhouette_iou
-from scene3d.geometry.boxes import OrientedBox
+from scene3d.geometry.boxes import OrientedBox, outline_mask
 from scene3d.objects.discovery import find_object
 from scene3d.objects.projection import pixels_in, view_of
 from scene3d.objects.silhouettes import silhouettes
@@ -78,15 +78,7 @@ def _hits(shot: Shot, mask: Tensor, points: Tensor) -> tuple[float, float]:
 
 def _share_in_box(shot: Shot, mask: Tensor, box: OrientedBox) -> float:
     """Share of a mask that lies in the outline of a box."""
-    from skimage.morphology import convex_hull_image
-
-    corners = pixels_in(shot, view_of(shot), box.corners())[0]
-    # An outline that leaves the image is drawn on a canvas three times as large.
-    height, width = mask.shape
-    canvas = torch.zeros(3 * height, 3 * width, dtype=torch.bool)
-    places = (corners + corners.new_tensor([width, height])).clamp(min=0).round().long()
-    canvas[places[:, 1].clamp(max=3 * height - 1), places[:, 0].clamp(max=3 * width - 1)] = True
-    outline = torch.from_numpy(convex_hull_image(canvas.numpy()))[height : 2 * height, width : 2 * width]
+    outline = outline_mask(pixels_in(shot, view_of(shot), box.corners())[0], *mask.shape)
     return (mask & outline).sum().item() / mask.sum().item()
 
 

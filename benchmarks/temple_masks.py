@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy import ndimage
-from scipy.spatial import ConvexHull
 
 from scene3d.data.images import read_image
 from scene3d.data.middlebury import read_middlebury
 from scene3d.data.posed_writing import write_posed_images
-from scene3d.geometry.camera import pixel_centres, project
+from scene3d.geometry.boxes import outline_mask
+from scene3d.geometry.camera import project
 from scene3d.geometry.se3 import invert, transform
 from scene3d.structures.scene import Scene, Shot
 
@@ -42,9 +42,7 @@ def object_mask(shot: Shot, bounds: torch.Tensor) -> np.ndarray:
     found |= small[holes] & (holes > 0)
     corners = transform(invert(shot.cam_to_world), torch.cartesian_prod(*bounds.unbind(dim=1)))
     pixels, _ = project(corners, shot.camera.K)
-    sides = torch.from_numpy(ConvexHull(pixels.numpy()).equations)
-    centres = pixel_centres(*found.shape).double()
-    return found & (centres @ sides[:, :2].mT + sides[:, 2] < MARGIN).all(dim=-1).numpy()
+    return found & outline_mask(pixels, *found.shape, MARGIN).numpy()
 
 
 def write_masked(scene: Scene, out: Path) -> None:

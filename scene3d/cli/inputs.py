@@ -20,13 +20,13 @@ def images_of(source: Path) -> Iterator[Path | np.ndarray]:
     Raises:
         DataError: there is no such file, no image in the folder, or it is neither an image nor a video.
     """
+    if not source.exists():
+        raise wrong_file(source, expected="an image, a folder or a video", got="no such file")
     from scene3d.data.images import IMAGE_SUFFIXES
     from scene3d.engine.photographs import image_files, video_frames
 
     if source.is_dir():
         return iter(image_files(source))
-    if not source.exists():
-        raise wrong_file(source, expected="an image, a folder or a video", got="no such file")
     if source.suffix.lower() in VIDEO_SUFFIXES:
         return (frame for _, frame in video_frames(source))
     if source.suffix.lower() in IMAGE_SUFFIXES:

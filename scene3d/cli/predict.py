@@ -61,7 +61,7 @@ def predict(
 
     with Offscreen() as offscreen:
         if not no_open3d:
-            offscreen.load_ahead()  # beside all that is imported here
+            offscreen.load_ahead()  # beside all that is imported from here on
         images = images_of(source)
         from scene3d.engine.batch_folder import whole_folder
         from scene3d.recipe import load

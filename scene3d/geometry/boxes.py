@@ -1,4 +1,4 @@
-"""Oriented boxes: the smallest that stands on a plane and holds given points."""
+"""Oriented boxes: the smallest that stands on a plane and holds given points, and where one covers an image."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scene3d.geometry.camera import pixel_centres
 from scene3d.geometry.se3 import invert, rigid, rotate, transform
 
 SLOWEST = 1e-9
@@ -98,6 +99,21 @@ def box_about(
     cut = int(tails * len(points))
     low, high = ranked[cut], ranked[len(points) - 1 - cut]
     return OrientedBox(box_to_world=rigid(rows.mT, (low + high) / 2 @ rows), half=(high - low) / 2)
+
+
+def outline_mask(corners: Float[Tensor, "N 2"], height: int, width: int, margin: float = 0.0) -> Bool[Tensor, "H W"]:
+    """Pixels whose centres lie in the convex outline of projected points, such as the corners of a box.
+
+    Args:
+        corners: (x, y) in pixels, also outside of the image, at least 3 and not on a line.
+        height, width: of the image, pixels.
+        margin: centres may lie so many pixels beyond each side.
+    """
+    from scipy.spatial import ConvexHull
+
+    sides = torch.from_numpy(ConvexHull(corners.cpu().numpy()).equations).to(corners.device)
+    beyond = pixel_centres(height, width, device=corners.device).to(sides) @ sides[:, :2].mT + sides[:, 2]
+    return (beyond <= margin).all(dim=-1)
 
 
 def _smallest_rectangle(points: Float[Tensor, "N 3"], up: Float[Tensor, "3"]) -> Float[Tensor, "3 3"]:  # noqa: UP037

@@ -162,7 +162,6 @@ class NeuralSurface(nn.Module):
         height, width = frames.image.shape[-2:]
         rays = [all_rays(frames, i, self.unit_to_world, self.cameras) for i in range(len(frames.image))]
         seen = [self.render_rays(*some) for some in rays]
-        plain = self._plain()
         colour, distance, normals, opacity = (
             torch.stack(list(part)).unflatten(1, (height, width)) for part in zip(*seen, strict=True)
         )
@@ -173,7 +172,7 @@ class NeuralSurface(nn.Module):
             normals=normals.permute(0, 3, 1, 2),
             opacity=opacity,
             K=frames.K[:, 0],
-            behind=None if plain is None else float(plain == "white"),
+            behind=self._behind(),
         )
 
     def correct_camera(self, frames: Frames, steps: int) -> Frames:
@@ -326,10 +325,15 @@ class NeuralSurface(nn.Module):
         solid = (seen.surface >= SOLID).to(seen.surface)
         distance = solid * seen.distance / seen.surface.clamp(min=SOLID)
         normals = nn.functional.normalize(seen.normals, dim=1) * solid[:, None]
-        colour = seen.colour + (1 - seen.opacity)[:, None] if self._plain() == "white" else seen.colour
+        colour = seen.colour + (1 - seen.opacity)[:, None] * (self._behind() or 0.0)
         return SeenRays(colour, distance, normals, seen.surface)
 
     def _plain(self) -> str | None:
         """The one colour behind the surface, where it is one."""
         background = self.config.background
         return background.colour if isinstance(background, PlainBackgroundConfig) else None
+
+    def _behind(self) -> float | None:
+        """The gray that renderings show behind the surface, where it is one colour."""
+        plain = self._plain()
+        return None if plain is None else float(plain == "white")

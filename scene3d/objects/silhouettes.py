@@ -20,7 +20,7 @@ from torch import Tensor
 from scene3d.config import Config
 from scene3d.data.views import ViewReader, view_to_world
 from scene3d.errors import DataError
-from scene3d.geometry.boxes import OrientedBox
+from scene3d.geometry.boxes import OrientedBox, outline_mask
 from scene3d.geometry.camera import Camera, inside
 from scene3d.geometry.visual_hull import HullView, agreed_hull, hull_silhouette
 from scene3d.objects.graph_cut import min_cut
@@ -158,15 +158,10 @@ def _picture(shot: Shot, region: ObjectRegion, room: OrientedBox, config: Silhou
 
 def _box_mask(shot: Shot, camera: Camera, box: OrientedBox) -> Bool[Tensor, "H W"]:
     """Where a box covers a view; everywhere where the camera is not before all of it."""
-    from scipy.spatial import ConvexHull
-    from skimage.draw import polygon2mask
-
     corners, depth = pixels_in(shot, camera, box.corners())
     if (depth < 1e-3).any():
         return torch.ones(camera.height, camera.width, dtype=torch.bool)
-    outline = corners.numpy()[ConvexHull(corners.numpy()).vertices]
-    # skimage counts rows first, from the middle of the first pixel.
-    return torch.from_numpy(polygon2mask((camera.height, camera.width), outline[:, ::-1] - 0.5))
+    return outline_mask(corners, camera.height, camera.width)
 
 
 def _colour_odds(

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from scene3d.geometry.boxes import OrientedBox, box_about
+from scene3d.geometry.boxes import OrientedBox, box_about, outline_mask
 from scene3d.geometry.se3 import is_rigid, rigid, rotation_of, transform
 
 TURN = rotation_of(torch.tensor([0.3, -0.5, 0.9], dtype=torch.float64))
@@ -94,3 +94,18 @@ def test_the_distance_to_a_box_is_below_zero_within_it():
     torch.testing.assert_close(BOX.distance(points), torch.tensor([-0.5, -0.1, 1.5]).double())
     some = middle + 3 * torch.randn(100, 3, dtype=torch.float64)
     assert torch.equal(BOX.distance(some) <= 0, BOX.contains(some))
+
+
+def test_the_outline_of_points_holds_the_pixels_whose_centres_lie_in_it():
+    """A rectangle from (2, 1) to (9, 4), with a point within, on an image that ends at (6, 5); and a triangle."""
+    corners = torch.tensor([[2.0, 1], [9, 1], [9, 4], [2, 4], [5, 2]])
+    expected = torch.zeros(5, 6, dtype=torch.bool)
+    expected[1:4, 2:] = True
+    assert torch.equal(outline_mask(corners, 5, 6), expected)
+    # The next centres lie half a pixel beyond its sides.
+    assert torch.equal(outline_mask(corners, 5, 6, margin=0.4), expected)
+    expected[:, 1:] = True
+    assert torch.equal(outline_mask(corners, 5, 6, margin=0.6), expected)
+    # The centres that a slope runs through are its own.
+    triangle = torch.tensor([[0.0, 0], [4, 0], [0, 4]])
+    assert outline_mask(triangle, 4, 4).tolist() == [[x + y < 4 for x in range(4)] for y in range(4)]
