@@ -91,7 +91,6 @@ def draw_curves(curves: Mapping[str, Sequence[Point]], file: Path) -> None:
     for name, points in curves.items():
         _, seconds, psnr = zip(*points, strict=True)
         axis.plot(seconds, psnr, "o-", label=name)
-    axis.set_xscale("log")
     axis.set_xlabel("CPU seconds")
     axis.set_ylabel("PSNR in the masks of held-out views, dB")
     axis.spines[["top", "right"]].set_visible(False)
