@@ -11,6 +11,7 @@ from pathlib import Path
 
 from measure import run_parts
 from ssc_classes import ROOT, classes, refined, votes
+from ssc_frames import several
 from ssc_predict import predict
 from ssc_step import SETTINGS, step
 
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "classes": classes,
     "refined": refined,
     "votes": votes,
+    "several": several,
 }
 
 
