@@ -22,7 +22,7 @@ help:
 	@echo "make bench-drive   train on a drive of KITTI raw (DRIVE=folder POSES=file) and draw it beside its lidar"
 	@echo "make bench-depth   depth from several frames: cost, streets, and real drives where they are there"
 	@echo "make bench-surface surfaces from photographs: exact shapes, and real scenes where they are there"
-	@echo "make bench-ssc     scene completion: cost of a step and of a prediction, classes beside k-means and a linear probe"
+	@echo "make bench-ssc     scene completion: cost of a step and of a prediction, classes beside their yardsticks, several frames"
 	@echo "make clean         remove caches and the demo's output; .venv stays"
 
 demo: setup

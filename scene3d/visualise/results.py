@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ UNNAMED = SSC.index("other-object")
 """What occupied cells are called in label files when the method names no classes."""
 
 OPEN3D = "open3d.png"
+
+CAPTIONS = {"features": "features: their three main directions", "labels": "classes of pixels"}
+"""What maps of pixels show, by the name they have in a prediction."""
 
 _log = logging.getLogger(__name__)
 
@@ -122,21 +125,40 @@ class _Scene:
         self.cam_to_grid = torch.tensor(CAM_TO_FORWARD)  # for predictions that have no grid
         if isinstance(prediction, CompletionPrediction):
             self.cam_to_grid = invert(prediction.grid_to_cam[0].cpu())
-        self.points = self._points()
-        self.depth = pictures.depth_picture(prediction.depth[0])
-        if isinstance(prediction, CompletionPrediction):
             self.classes = voxel_classes(prediction).cpu()
             named = prediction.classes is not None
             self.colour = self.classes if named else height_colours(self.classes != 0)
             self.palette = class_palette() if named else height_palette(self.colour.shape[2])
             self.quads = merged_faces(self.colour)
-            self.painted = paint_voxels(self.colour, self.palette, prediction.frame)
 
-    def _points(self) -> PointCloud:
+    @cached_property
+    def points(self) -> PointCloud:
+        """What the camera sees."""
         if isinstance(self.prediction, CompletionPrediction) and self.prediction.points is not None:
             return self.prediction.points[0]
         depth, K = self.prediction.depth[0].cpu(), self.prediction.K[0].cpu()
         return point_cloud(depth, K, self.image, self.cam_to_grid)
+
+    @cached_property
+    def depth(self) -> Tensor:
+        """Picture of the depth."""
+        return pictures.depth_picture(self.prediction.depth[0])
+
+    @cached_property
+    def maps(self) -> dict[str, Tensor]:
+        """Pictures of features and classes of pixels, where there are any."""
+        found = {}
+        if isinstance(self.prediction, CompletionPrediction) and self.prediction.features is not None:
+            found["features"] = pictures.feature_picture(self.prediction.features[0])
+        if isinstance(self.prediction, CompletionPrediction) and self.prediction.labels is not None:
+            found["labels"] = pictures.label_picture(self.prediction.labels[0], CITYSCAPES)
+        return found
+
+    @cached_property
+    def painted(self) -> Tensor:
+        """Picture of the voxels."""
+        assert isinstance(self.prediction, CompletionPrediction)
+        return paint_voxels(self.colour, self.palette, self.prediction.frame)
 
     def frustum(self, reach: float = 2.0) -> np.ndarray:
         """Centre and corners of the camera's view at `reach` metres, in the axes of the grid."""
@@ -162,34 +184,48 @@ def _writers(
     extra: Sequence[tuple[str, Tensor]],
     offscreen: Offscreen | None,
 ) -> dict[str, Callable[[Path], object]]:
-    """What writes each file, by its name."""
+    """What writes each file, by its name.
+
+    Pictures are made when they are written, so that the drawing by Open3D, which starts first, waits for none of them.
+    """
     scene = _Scene(prediction, image)
-    shown = [("input image", pictures.image_picture(scene.image)), ("depth: near is bright", scene.depth)]
     files: dict[str, Callable[[Path], object]] = {
         "depth.png": lambda path: write_depth(path, prediction.depth[0].cpu()),
         "depth_colour.png": lambda path: pictures.write_picture(path, scene.depth),
     }
-    if isinstance(prediction, CompletionPrediction):
-        for name, caption, picture in _maps(prediction):
-            shown.append((caption, picture))
-            files[name] = partial(pictures.write_picture, picture=picture)
+    for name in CAPTIONS:
+        if getattr(prediction, name, None) is not None:
+            files[f"{name}.png"] = partial(_write_map, scene, name)
     files["points.ply"] = lambda path: write_points(path, scene.points)
     if isinstance(prediction, CompletionPrediction):
         files |= _voxel_writers(scene, prediction, offscreen)
-    poster = scene.painted if isinstance(prediction, CompletionPrediction) else scene.depth
-    content = Content(
+    files["report.html"] = lambda path: write_bytes(
+        path, report_html(_content(scene, title, facts, tables, extra)).encode()
+    )
+    return files
+
+
+def _write_map(scene: _Scene, name: str, path: Path) -> None:
+    pictures.write_picture(path, scene.maps[name])
+
+
+def _content(
+    scene: _Scene, title: str, facts: dict[str, str], tables: Sequence[Table], extra: Sequence[tuple[str, Tensor]]
+) -> Content:
+    """What the report shows."""
+    shown = [("input image", pictures.image_picture(scene.image)), ("depth: near is bright", scene.depth)]
+    shown += [(CAPTIONS[name], picture) for name, picture in scene.maps.items()]
+    return Content(
         title=title,
         subtitle=_subtitle(scene),
         pictures=[*shown, *extra],
-        poster=poster,
+        poster=scene.painted if isinstance(scene.prediction, CompletionPrediction) else scene.depth,
         points=scene.points,
         camera=scene.frustum(),
         solid=scene.solid(),
         facts=facts,
         tables=tables,
     )
-    files["report.html"] = lambda path: write_bytes(path, report_html(content).encode())
-    return files
 
 
 def _voxel_writers(
@@ -210,18 +246,6 @@ def _voxel_writers(
     if offscreen is not None:
         files[OPEN3D] = lambda path: draw_mesh(path, mesh, prediction.frame, offscreen)
     return files
-
-
-def _maps(prediction: CompletionPrediction) -> list[tuple[str, str, Tensor]]:
-    """File name, caption and picture of features and labels, where there are any."""
-    maps = []
-    if prediction.features is not None:
-        picture = pictures.feature_picture(prediction.features[0])
-        maps.append(("features.png", "features: their three main directions", picture))
-    if prediction.labels is not None:
-        picture = pictures.label_picture(prediction.labels[0], CITYSCAPES)
-        maps.append(("labels.png", "classes of pixels", picture))
-    return maps
 
 
 def _subtitle(scene: _Scene) -> str:
