@@ -10,7 +10,7 @@ from street import make_streets
 from scene3d import recipe as recipes
 from scene3d.engine.rules import OURS
 from scene3d.engine.scoring import OURS_CALIBRATED, STORED
-from scene3d.evaluation.report import Report
+from scene3d.evaluation.report import Report, table_markdown
 from scene3d.evaluation.tables import CALIBRATION_TITLE, CLASSES_TITLE, MIOU_OFF_GROUND, completion_title
 from scene3d.evaluation.view_tables import CONSISTENCY_TITLE, NOVEL_TITLE
 
@@ -59,6 +59,4 @@ def _errors(one: Report, three: Report) -> None:
 def _views(one: Report) -> None:
     for table in one.tables:
         if table.title in (NOVEL_TITLE, CONSISTENCY_TITLE):
-            print(f"\n| {table.title} | " + " | ".join(table.columns) + " |\n|---|" + "---:|" * len(table.columns))
-            for row, figures in table.rows.items():
-                print(f"| {row} | " + " | ".join("" if f is None else f"{f:.3f}" for f in figures) + " |", flush=True)
+            print(f"\n{table_markdown(table)}", flush=True)

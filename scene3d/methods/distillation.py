@@ -25,7 +25,7 @@ class TeacherConfig(Config):
             shows, is to be learned apart from the field; None learns it into the field.
         shift: move the grid of the teacher's patches at every step, by up to half a patch either way, so that the field
             learns what it says of every place and not of its grid alone. Every step then asks the teacher anew.
-        cache: folder that keeps the teacher's features of images seen before; None for memory only.
+        cache: folder that keeps the teacher's features of images seen in training; None for memory only.
     """
 
     extractor: FeatureExtractorConfig

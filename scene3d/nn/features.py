@@ -39,7 +39,8 @@ class CachedFeatures(nn.Module):
 
     Args:
         extractor: what computes the features.
-        folder: where entries are kept, ``<2 digits>/<digest>.safetensors``; None keeps them in memory only.
+        folder: where entries are kept, ``<2 digits>/<digest>.safetensors``; None keeps them in memory only. After
+            `eval()` entries are read from there, and none is written.
         memory: bytes of features to hold in memory; the least recently used go first.
     """
 
@@ -99,7 +100,8 @@ class CachedFeatures(nn.Module):
     def _keep(self, key: str, features: Tensor) -> None:
         self._hold(key, features)
         path = self._path(key)
-        if path is None:
+        # What is evaluated elsewhere does not bring its maker's folder along.
+        if path is None or not self.training:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written aside and renamed, so that another process never reads half an entry.

@@ -114,3 +114,14 @@ def test_a_changed_result_does_not_change_the_cache():
     kept = cached(image).clone()
     cached(image).zero_()
     assert torch.equal(cached(image), kept)
+
+
+def test_in_evaluation_entries_are_read_and_none_is_written(tmp_path):
+    image, other = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
+    first = CachedFeatures(_Counting(), tmp_path / "kept")(image)
+    extractor = _Counting()
+    cached = CachedFeatures(extractor, tmp_path / "kept").eval()
+    assert torch.equal(cached(image), first) and extractor.images == 0
+    cached(other)
+    CachedFeatures(_Counting(), tmp_path / "none").eval()(other)
+    assert len(_files(tmp_path / "kept")) == 1 and not (tmp_path / "none").exists()
